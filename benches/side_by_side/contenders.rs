@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Result;
 use tempfile::NamedTempFile;
@@ -89,6 +89,8 @@ impl Contender {
 
 /// A bot's times for one request.
 pub struct ApprovalTimes {
+    /// When the approver clicked.
+    pub clicked: SystemTime,
     /// From the command to the card.
     pub card: Duration,
     /// From the approval to the end of the last session.
@@ -102,6 +104,7 @@ pub async fn approved(bot: &Bot, victims: Vec<Victim>) -> Result<ApprovalTimes> 
     let pids: Vec<_> = victims.iter().map(|victim| victim.pid).collect();
     let (card, card_took) = bot.card(&pids).await?;
     sleep(PAUSE).await;
+    let clicked = SystemTime::now();
     let began = bot.guild.approves(&card);
     let all_died = async {
         let mut last = began;
@@ -115,5 +118,5 @@ pub async fn approved(bot: &Bot, victims: Vec<Victim>) -> Result<ApprovalTimes> 
         Instant::now()
     };
     let (died, told) = tokio::join!(all_died, told);
-    Ok(ApprovalTimes { card: card_took, dead: died? - began, told: told - began })
+    Ok(ApprovalTimes { clicked, card: card_took, dead: died? - began, told: told - began })
 }

@@ -33,6 +33,7 @@ mod report;
 mod several;
 mod silent;
 mod together;
+mod trace;
 mod victim;
 
 use std::panic::AssertUnwindSafe;
@@ -73,6 +74,7 @@ struct Arguments {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Subject {
     Approval,
+    Trace,
     Several,
     Flood,
     HttpClients,
@@ -100,6 +102,7 @@ impl Subject {
     async fn measure(self, bench: &Bench) -> Result<Chapter> {
         match self {
             Self::Approval => approval::measure(bench).await,
+            Self::Trace => trace::measure(bench).await,
             Self::Several => several::measure(bench).await,
             Self::HttpClients => http_clients::measure(bench).await,
             Self::NewSession => new_session::measure(bench).await,

@@ -17,7 +17,7 @@ use crate::victim::Victim;
 const CARDS: usize = 50;
 /// Each takes as long as it takes to read all cards.
 const ROUNDS: usize = 3;
-/// Discord allows five of these calls a second in a channel, and each card takes four.
+/// Discord allows five of these calls a second in a channel, and each card takes two.
 const READ_WITHIN: Duration = Duration::from_mins(2);
 const READING: &str = "GET /channels/*/messages/*/reactions/*";
 
@@ -69,7 +69,7 @@ async fn approve_in_a_new_session(bot: &Bot, server: &LoadedServer) -> Result<(D
     let clicked = bot.guild.approves(&card);
     let died = victim.died().await?;
     bot.guild.is_told(&card).await;
-    let all_read = || (since(sim.calls_like(READING)).count() > 4 * CARDS - 8).then_some(());
+    let all_read = || (since(sim.calls_like(READING)).count() > 2 * CARDS - 4).then_some(());
     sim.awaits(READ_WITHIN, "all cards are read", all_read).await;
     Ok((
         died.checked_duration_since(clicked).context("it died of the approval")?,

@@ -4,14 +4,15 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use futures_util::future::try_join_all;
 use tokio::time::sleep_until;
 
 use crate::Bench;
 use crate::bots::Bot;
 use crate::bots::killgate::{self, Target};
 use crate::footprint::targets;
-use crate::loaded_server::LoadedServer;
-use crate::numbers::Sample;
+use crate::loaded_server::{ListingStatement, LoadedServer};
+use crate::numbers::{Sample, figure};
 use crate::report::{Chapter, Table, cells, times};
 
 const TARGETS: usize = 20;
@@ -24,7 +25,8 @@ const APART: Duration = Duration::from_millis(600);
 const TEXT: &str = "\
 One killgate with a single target, one with 20, and one with 20 of which the last accepts connections and never answers. All other
 targets are databases of one server with 20 sessions. `/terminate` and `/sessions` name the first target; `/sessions` without a target
-covers all of them, and waits its time for the silent one.";
+covers all of them, and waits its time for the silent one. What PostgreSQL alone takes to list the sessions 20 times at once, on connections
+of their own, is in the last row.";
 
 struct TimedBot {
     name: &'static str,
@@ -82,10 +84,23 @@ pub async fn measure(bench: &Bench) -> Result<Chapter> {
         }
         sleep_until(until.into()).await;
     }
-    Ok(told(&bots))
+    let mut connections = Vec::new();
+    for _ in 0..TARGETS {
+        connections.push(server.bare().await?);
+    }
+    let mut bare = Sample::default();
+    for round in 0..=bench.rounds(ROUNDS_OVER_ALL) {
+        let began = Instant::now();
+        try_join_all(connections.iter().map(ListingStatement::list)).await?;
+        // The first time, each connection plans the statement.
+        if round > 0 {
+            bare.took(began.elapsed());
+        }
+    }
+    Ok(told(&bots, &bare))
 }
 
-fn told(bots: &[TimedBot]) -> Chapter {
+fn told(bots: &[TimedBot], bare: &Sample) -> Chapter {
     let mut chapter = Chapter::new("One silent target of twenty", TEXT);
     let mut table =
         Table::new(["", "card", "5–95 %", "to 1 target", "`/sessions` of one", "5–95 %", "of all"]);
@@ -96,6 +111,10 @@ fn told(bots: &[TimedBot]) -> Chapter {
         let ratio = times(bot.card.median(), bots[0].card.median());
         table.row([bot.name.to_owned(), card, card_spread, ratio, list, list_spread, all]);
     }
+    let mut row = vec!["bare statement, 20 times".to_owned()];
+    row.resize(6, String::new());
+    row.push(figure(bare.median()));
+    table.row(row);
     chapter.tables.push(table);
     let ratio = bots[1].all.median() / bots[0].all.median();
     chapter.goal("`/sessions` over 20 targets, to that of one", "×", ratio, 1.3);

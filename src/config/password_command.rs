@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 use tokio::io::AsyncReadExt;
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
 use super::environment::Environment;
@@ -20,6 +21,9 @@ use super::value::ConfigValue;
 
 /// How long the program may take. Tokens of cloud providers come from a network service.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long to wait, after its end, for the end of its output, which another process may keep open. It was written before.
+const REST_OF_OUTPUT: Duration = Duration::from_millis(100);
 
 /// A program and its arguments, run without a shell in the folder of the configuration file.
 #[derive(Clone, PartialEq, Eq)]
@@ -80,7 +84,8 @@ impl PasswordCommand {
         })
     }
 
-    /// Runs it, and returns the first line of what it prints. It must end within ten seconds, with exit status 0.
+    /// Runs it, and returns the first line of what it prints. It must end within ten seconds, with exit status 0. Processes
+    /// that it leaves behind are ended too.
     pub async fn run(&self) -> Result<SecretString, PasswordCommandError> {
         let program = || self.program.clone();
         let not_run = |error| PasswordCommandError::NotRun { program: program(), error };
@@ -88,16 +93,17 @@ impl PasswordCommand {
         for name in &self.secret_variables {
             command.env_remove(name);
         }
-        let mut child = command
+        let child = command
             .args(&self.arguments)
             .current_dir(if self.folder == Path::new("") { Path::new(".") } else { &self.folder })
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .kill_on_drop(true)
+            .process_group(0)
             .spawn()
             .map_err(not_run)?;
-        let ran = timeout(TIME_LIMIT, read_to_end(&mut child)).await;
+        let ran = timeout(TIME_LIMIT, output_of(child)).await;
         let (status, output) = ran.map_err(|_| PasswordCommandError::Late(program()))?.map_err(not_run)?;
         if output.len() > MAX_LENGTH {
             return Err(PasswordCommandError::TooLong(program()));
@@ -113,14 +119,48 @@ impl PasswordCommand {
     }
 }
 
+/// Ends all processes of a group on drop.
+struct ProcessGroup(Option<Pid>);
+
+impl Drop for ProcessGroup {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // An error means that none is left. While one is, no other group gets its number.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
 /// What it printed, up to one byte more than is accepted, and how it ended.
-async fn read_to_end(child: &mut Child) -> io::Result<(ExitStatus, Zeroizing<Vec<u8>>)> {
+async fn output_of(mut child: Child) -> io::Result<(ExitStatus, Zeroizing<Vec<u8>>)> {
+    let group = ProcessGroup(child.id().and_then(|id| Pid::from_raw(id.cast_signed())));
     // At full capacity from the start: growing would leave copies in memory that are not overwritten.
     let mut output = Zeroizing::new(Vec::with_capacity(MAX_LENGTH + 1));
-    if let Some(stdout) = child.stdout.take() {
-        stdout.take(MAX_LENGTH as u64 + 1).read_to_end(&mut output).await?;
-    }
-    Ok((child.wait().await?, output))
+    let mut stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+    let status = tokio::select! {
+        read = read_to_end(&mut stdout, &mut output) => {
+            read?;
+            if output.len() > MAX_LENGTH {
+                drop(group);
+            }
+            child.wait().await?
+        }
+        status = child.wait() => {
+            // A process that it started may keep its output open. All that it printed itself is in the pipe.
+            drop(group);
+            let rest = read_to_end(&mut stdout, &mut output);
+            if let Ok(read) = timeout(REST_OF_OUTPUT, rest).await {
+                read?;
+            }
+            status?
+        }
+    };
+    Ok((status, output))
+}
+
+async fn read_to_end(stdout: &mut ChildStdout, output: &mut Vec<u8>) -> io::Result<()> {
+    while output.len() <= MAX_LENGTH && stdout.read_buf(output).await? > 0 {}
+    Ok(())
 }
 
 /// The arguments may contain a secret.

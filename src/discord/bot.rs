@@ -7,7 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serenity::model::gateway::GatewayIntents;
 use serenity::model::id::{ApplicationId, GuildId, UserId};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio::time::sleep;
 use tracing::warn;
@@ -168,9 +168,10 @@ impl Bot {
         };
         let presence = GuildPresence::new(self.commands.guild, self.user);
         let is_in_guild = presence.is_in_guild();
+        let compare_commands = Arc::<Notify>::default();
         let event_handler = EventHandler {
             presence,
-            commands: self.commands.clone(),
+            compare_commands: Arc::clone(&compare_commands),
             guild: self.commands.guild,
             channels: Arc::clone(channels),
             bot_user: self.user,
@@ -179,7 +180,7 @@ impl Bot {
             interactions,
         };
         tokio::spawn(event_handler.run(events));
-        tokio::spawn(self.commands.clone().keep_registered(COMPARE_COMMANDS_EVERY));
+        tokio::spawn(self.commands.clone().keep_registered(COMPARE_COMMANDS_EVERY, compare_commands));
         (gateway, is_in_guild)
     }
 }

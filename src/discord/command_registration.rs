@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serenity::model::id::{ApplicationId, GuildId};
-use tokio::time::{Instant, sleep};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
 use super::api::{ApiClient, ApiError, UNKNOWN_GUILD};
@@ -62,7 +63,7 @@ impl CommandRegistration {
                 return Err(ApiError::UnknownGuild { guild: self.guild.get() });
             }
             Err(error) => {
-                warn!(%error, "[discord] guild: the bot may not be in it; invite it, or correct the id. /readyz says when it is");
+                warn!(%error, "[discord] guild: it could not be read. If the bot is not in it, invite it, or correct the id; /readyz says when it is");
             }
             Ok(_) => {}
         }
@@ -70,24 +71,19 @@ impl CommandRegistration {
         Ok(())
     }
 
-    /// Registers the commands again whenever another tool has deleted or changed them.
-    pub async fn keep_registered(self, every: Duration) {
+    /// Registers the commands again whenever they are gone or changed. Looks at this interval, and when it is asked to.
+    pub async fn keep_registered(self, every: Duration, asked: Arc<Notify>) {
         loop {
-            sleep(every).await;
+            // Both ways, the next thing is to look.
+            let _ = timeout(every, asked.notified()).await;
             match self.register().await {
                 Ok(is_changed) if is_changed => warn!(
-                    "the commands were gone or changed, maybe by another tool with the same token; registered again"
+                    "the commands were gone or changed: the bot was removed and invited again, or another tool has the same \
+                     token; registered again"
                 ),
                 Ok(_) => {}
                 Err(error) => warn!(%error, "it could not be checked whether the commands are registered"),
             }
-        }
-    }
-
-    /// Registers the commands again after the bot was invited again.
-    pub(super) async fn register_again(self) {
-        if let Err(error) = retrying(is_unreachable, || self.register()).await {
-            warn!(%error, "the commands could not be registered; trying again every five minutes");
         }
     }
 

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use serenity::model::event::Event;
 use serenity::model::id::{self as discord, GuildId};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tracing::{info, warn};
 
-use super::command_registration::CommandRegistration;
 use super::gateway::{EditedMessage, GatewayEvent, GuildEvent};
 use super::guild_presence::{GuildPresence, Hearing};
 use super::interactions::InteractionHandler;
@@ -28,7 +27,7 @@ pub struct EventHandler {
     pub engine: EngineHandle,
     pub interactions: InteractionHandler,
     pub(super) presence: GuildPresence,
-    pub commands: CommandRegistration,
+    pub compare_commands: Arc<Notify>,
 }
 
 impl EventHandler {
@@ -71,10 +70,8 @@ impl EventHandler {
         {
             // The list is complete.
             self.handle_channel_change(self.channels.replace(channels)).await;
-            if self.presence.take_is_new_in_guild() {
-                info!("the bot is in its guild again; registering its commands");
-                tokio::spawn(self.commands.clone().register_again());
-            }
+            // A guild that the bot was invited to again has none of its commands.
+            self.compare_commands.notify_one();
         }
         let hearing = self.presence.note(event);
         self.report(hearing).await;

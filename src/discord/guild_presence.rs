@@ -1,18 +1,12 @@
 //! Whether the bot hears its guild, and when people may have acted there unseen.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use serenity::model::id::{GuildId, RoleId, UserId};
 use tokio::sync::watch;
-use tokio::time::Instant;
 use tracing::warn;
 
 use super::gateway::{GuildEvent, MemberRoles};
-
-/// After the start of a session Discord reports its guilds within this time. A guild that is reported later may be one that
-/// the bot was invited to, which has none of its commands.
-const REPORTED_WITHIN: Duration = Duration::from_secs(5);
 
 /// The bot in its guild.
 pub(super) struct GuildPresence {
@@ -23,7 +17,6 @@ pub(super) struct GuildPresence {
     is_in_guild: watch::Sender<bool>,
     /// Whether events of the guild may have been lost since they were last all reported.
     has_missed: bool,
-    session_started: Option<Instant>,
     /// The roles of the bot; `None` until Discord has said which.
     own_roles: Option<BTreeSet<RoleId>>,
 }
@@ -50,7 +43,6 @@ impl GuildPresence {
             is_connected: false,
             is_in_guild: watch::Sender::new(false),
             has_missed: true,
-            session_started: None,
             own_roles: None,
         }
     }
@@ -62,7 +54,6 @@ impl GuildPresence {
 
     /// A new session started. Discord reports the guilds that the bot is in next.
     pub(super) fn note_new_session(&mut self) -> Hearing {
-        self.session_started = Some(Instant::now());
         self.is_connected = true;
         self.has_missed = true;
         self.is_in_guild.send_replace(false);
@@ -89,12 +80,6 @@ impl GuildPresence {
         }
     }
 
-    /// Whether the guild was reported so late that the bot may have been invited anew.
-    pub(super) fn take_is_new_in_guild(&mut self) -> bool {
-        let started = self.session_started.take();
-        started.is_none_or(|at| at.elapsed() >= REPORTED_WITHIN)
-    }
-
     /// An event that Discord sends only to members of the guild: the bot is in it, although no event said that it came back.
     pub(super) fn note_heard(&mut self) -> Hearing {
         if *self.is_in_guild.borrow() {
@@ -117,7 +102,6 @@ impl GuildPresence {
                 self.restored()
             }
             GuildEvent::Unavailable { guild, is_outage } if guild == self.guild => {
-                self.session_started = None;
                 self.has_missed = true;
                 self.is_in_guild.send_replace(false);
                 if is_outage {
@@ -185,11 +169,9 @@ mod tests {
         assert!(!*presence.is_in_guild().borrow());
         assert_eq!(presence.note(available(&[])), Hearing::Restored { is_complete: false });
         assert!(*presence.is_in_guild().borrow());
-        assert!(!presence.take_is_new_in_guild());
         assert_eq!(presence.note(unavailable()), Hearing::Interrupted);
         assert!(!*presence.is_in_guild().borrow());
         assert_eq!(presence.note(available(&[])), Hearing::Restored { is_complete: false });
-        assert!(presence.take_is_new_in_guild());
     }
 
     #[test]

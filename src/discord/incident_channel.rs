@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use async_trait::async_trait;
 use serenity::builder::CreateMessage;
-use serenity::model::channel::{MessageReference, MessageReferenceKind};
+use serenity::model::channel::{MessageReference, MessageReferenceKind, ReactionType};
 use serenity::model::id::{self as discord, GuildId};
 use tokio::time::sleep;
 
@@ -187,20 +187,31 @@ impl IncidentChannel for DiscordIncidentChannel {
     async fn reactions(&self, card: MessageRef, vote: Vote) -> Result<Vec<UserReaction>, DeliveryError> {
         self.require_served(card.channel).await?;
         let (channel, message) = (channel_id(card.channel), message_id(card.message));
-        let mut reactions = Vec::new();
-        for emoji in self.vote_emoji.spellings(vote) {
-            for kind in [ReactionKind::Normal, ReactionKind::Super] {
-                let is_super = kind == ReactionKind::Super;
-                let users = self.api.reacting_users(channel, message, &emoji, is_super).await;
-                let users = match users.map_err(delivery_error) {
-                    // Nobody can react with a spelling that Discord does not know.
-                    Err(DeliveryError::UnknownEmoji) if emoji != *self.vote_emoji.emoji(vote) => continue,
-                    users => users?,
-                };
-                // The bot's own reactions offer the two choices and are not votes.
-                let people = users.into_iter().filter(|id| *id != self.bot_user);
-                reactions.extend(people.map(|id| UserReaction { user: UserId(id.get()), kind }));
+        let ours = self.vote_emoji.emoji(vote);
+        let counts = self.api.reaction_counts(channel, message).await.map_err(delivery_error)?;
+        // The configured emoji is asked for in any case: the answer says whether it still exists.
+        let mut lists = vec![(ours.clone(), ReactionKind::Normal)];
+        for count in counts.into_iter().filter(|count| self.vote_emoji.vote(&count.emoji) == Some(vote)) {
+            let has_super = count.has_super();
+            // Discord keeps the spelling with which somebody reacted, and lists each by itself.
+            let emoji =
+                if matches!(count.emoji, ReactionType::Unicode(_)) { count.emoji } else { ours.clone() };
+            if emoji != *ours {
+                lists.push((emoji.clone(), ReactionKind::Normal));
             }
+            // Not asked for without need: a compatible server was seen to answer with the normal ones.
+            if has_super {
+                lists.push((emoji, ReactionKind::Super));
+            }
+        }
+        let mut reactions = Vec::new();
+        for (emoji, kind) in lists {
+            let is_super = kind == ReactionKind::Super;
+            let users =
+                self.api.reacting_users(channel, message, &emoji, is_super).await.map_err(delivery_error)?;
+            // The bot's own reactions offer the two choices and are not votes.
+            let people = users.into_iter().filter(|id| *id != self.bot_user);
+            reactions.extend(people.map(|id| UserReaction { user: UserId(id.get()), kind }));
         }
         Ok(reactions)
     }
@@ -294,10 +305,11 @@ impl DiscordIncidentChannel {
     }
 }
 
-/// Whether something does not exist, without Discord's code: the message that a reply refers to, or all of Discord in an
-/// outage.
+/// Whether something does not exist, without one of Discord's codes, which begin at 10001 (its documentation, "Opcodes and Status
+/// Codes"): the message that a reply refers to, or all of Discord in an outage. A compatible server was seen to send the HTTP
+/// status as the code.
 fn is_codeless(error: &ApiError) -> bool {
-    matches!(error, ApiError::NotFound { code: 0, .. })
+    matches!(error, ApiError::NotFound { code: ..10_000, .. })
 }
 
 fn first_line(message: &ChannelMessage) -> String {

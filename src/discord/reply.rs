@@ -97,7 +97,8 @@ impl InteractionReply {
         tokio::spawn(async move {
             sleep(DEFER_AFTER).await;
             if let Some(reply) = weak_reply.upgrade() {
-                reply.defer().await;
+                // Few are deferred, and until then the future would take two kilobytes of each that waits.
+                Box::pin(reply.defer()).await;
             }
         });
         reply

@@ -115,12 +115,17 @@ impl ServedChannels {
                 known.places.extend(channels.iter().map(|channel| (channel.id(), ChannelPlace::of(channel))));
             }),
             ChannelEvent::Changed { channel } => {
-                let id = channel.id();
+                let (id, place) = (channel.id(), ChannelPlace::of(channel));
+                let is_thread = kind::PUBLIC_THREADS.contains(&place.kind);
+                let is_same_thread = is_thread && self.lock().places.get(&id) == Some(&place);
                 let mut change = self.change(|known| {
-                    known.places.insert(id, ChannelPlace::of(channel));
+                    known.places.insert(id, place);
                 });
-                // The bot may have regained access to it. It received no events while it had none.
-                change.missed.extend(self.served_with_threads(id));
+                // The bot may have regained access to it. It received no events while it had none. A thread has no permissions of
+                // its own, and whoever created it can change it all the time, so that nothing on it would ever be read to the end.
+                if !is_same_thread {
+                    change.missed.extend(self.served_with_threads(id));
+                }
                 change
             }
             ChannelEvent::Deleted { channel } => {
@@ -252,6 +257,15 @@ mod tests {
         assert_eq!(change.missed, ids(&[20, 21]));
         assert!(!served.is_served(ChannelId(22)));
         assert_eq!(served.service(ChannelId(23)), ChannelService::PrivateThreadOf(ChannelId(10)));
+    }
+
+    #[test]
+    fn a_thread_that_changes_where_it_was_is_not_missed() {
+        let served = channels();
+        let changed = |thread| ChannelEvent::Changed { channel: thread };
+        assert_eq!(served.handle(&changed(info(21, 11, 10))).missed, ids(&[21]), "it is new");
+        assert_eq!(served.handle(&changed(info(21, 11, 10))).missed, ids(&[]));
+        assert_eq!(served.handle(&changed(info(21, 11, CHANNEL))).missed, ids(&[21]), "it is elsewhere");
     }
 
     #[test]

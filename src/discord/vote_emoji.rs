@@ -60,18 +60,6 @@ impl VoteEmoji {
         }
     }
 
-    /// The emoji in each spelling that Discord may have stored: it keeps the one with which somebody reacted, and lists each by
-    /// itself. The configured one comes first.
-    pub fn spellings(&self, vote: Vote) -> Vec<ReactionType> {
-        let ours = self.emoji(vote);
-        let plain = match ours {
-            ReactionType::Unicode(emoji) => Some(emoji.replace(VARIATION_SELECTOR, "")),
-            _ => None,
-        };
-        let plain = plain.map(ReactionType::Unicode).filter(|plain| plain != ours);
-        [ours.clone()].into_iter().chain(plain).collect()
-    }
-
     pub fn emoji(&self, vote: Vote) -> &ReactionType {
         match vote {
             Vote::Approve => &self.approve,

@@ -45,16 +45,18 @@ impl WaiterSummary {
         }
         groups.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.name.cmp(&b.name)));
         let direct = locks.direct_waiters(pid.number());
-        let lock_waits = || {
-            let directly = sessions.iter().filter(|session| direct.contains(&session.pid));
-            directly.filter_map(|session| session.lock_wait.as_ref())
-        };
+        let directly = sessions.iter().filter(|session| direct.contains(&session.pid));
+        let lock_waits =
+            directly.filter_map(|session| Some((session.lock_wait.as_ref()?, session.query_start)));
         let replay = sessions.iter().find(|session| session.is_replay());
         Self {
             groups,
             longest_since: sessions.iter().filter_map(|session| session.waits_since()).min(),
-            // One that waits for the relation itself says more than one that waits for a transaction.
-            lock: lock_waits().min_by_key(|wait| (wait.relation.is_none(), wait.since)).cloned(),
+            // One that waits for the relation itself says more than one that waits for a transaction. Before 14, waits that
+            // were first seen together have one time.
+            lock: lock_waits
+                .min_by_key(|(wait, query_start)| (wait.relation.is_none(), wait.since, *query_start))
+                .map(|(wait, _)| wait.clone()),
             alone: sessions.iter().filter(|session| waits_for_alone(session, pid)).count(),
             replay_since: replay.and_then(|session| session.waits_since()),
         }

@@ -10,9 +10,10 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::time::sleep;
 use tracing::warn;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::filter::{LevelFilter, ParseError, Targets};
 use tracing_subscriber::fmt;
-use tracing_subscriber::fmt::format::JsonFields;
+use tracing_subscriber::fmt::format::{DefaultFields, FormatFields, JsonFields, Writer};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -40,7 +41,7 @@ const COMMANDS: [&str; 4] = ["sessions", "cancel", "terminate", "requests"];
 const LOG_LINES_DROPPED: &str = "killgate_log_lines_dropped_total";
 
 /// How many log lines wait for the reader of standard error, at most. Further ones are dropped and counted.
-const MAX_WAITING_LINES: usize = 4_096;
+const MAX_WAITING_LINES: usize = 1_024;
 
 /// How often measured durations are put into their buckets.
 const UPKEEP_INTERVAL: Duration = Duration::from_mins(1);
@@ -76,7 +77,7 @@ pub fn log_to_stderr(format: LogFormat) -> LogOutput {
         .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     let lines = match format {
-        LogFormat::Text => lines.boxed(),
+        LogFormat::Text => lines.fmt_fields(OneLineFields).boxed(),
         LogFormat::Json => lines.fmt_fields(JsonFields::new()).event_format(JsonLines).boxed(),
     };
     tracing_subscriber::registry().with(lines).with(filter).init();
@@ -85,6 +86,17 @@ pub fn log_to_stderr(format: LogFormat) -> LogOutput {
         warn!(%error, "RUST_LOG is invalid, so info is used; an example is killgate=debug,info");
     }
     output
+}
+
+/// The default format of fields, on one line: a backtrace has several, and so have an error and its causes.
+struct OneLineFields;
+
+impl<'writer> FormatFields<'writer> for OneLineFields {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> std::fmt::Result {
+        let mut text = String::new();
+        DefaultFields::new().format_fields(Writer::new(&mut text), fields)?;
+        writer.write_str(&text.replace('\r', "\\r").replace('\n', "\\n"))
+    }
 }
 
 /// The filter in `text`, or the default and the error in `text`.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use anyhow::{Context as _, bail};
 
+use crate::discord::sanitize::plain;
 use crate::domain::event::{BackendResolution, Recorded, RequestDetails, RequestEvent, Resolution};
 use crate::domain::ids::{RequestId, UserId};
 use crate::ledger::hash_chain::ChainTail;
@@ -155,21 +156,14 @@ fn optional(text: Option<&str>) -> String {
     text.map_or_else(|| "none".to_owned(), cell)
 }
 
-/// Text from outside, as it is, on one line of a table: no markup, no control characters.
+/// Text from outside, as it is, on one line of a table: no markup, no invisible characters, no piles of marks.
 fn cell(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            character if character.is_control() => safe.push(' '),
-            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => {
-                safe.push('\u{fffd}');
-            }
-            '\\' | '`' | '*' | '_' | '|' | '<' | '>' | '[' | ']' | '#' | '@' | '!' | '~' => {
-                safe.push('\\');
-                safe.push(character);
-            }
-            character => safe.push(character),
+    for character in plain(text, usize::MAX).as_str().chars() {
+        if r"\`*_|<>[]#@!~".contains(character) {
+            safe.push('\\');
         }
+        safe.push(character);
     }
     safe
 }

@@ -88,7 +88,8 @@ impl ActivityReader {
                 return cached.result.clone();
             }
             let began = Instant::now();
-            let result = self.read(None, previous(last.as_ref())).await.map(Arc::new);
+            // In a box, so that those who wait for the lock do not have the room for it.
+            let result = Box::pin(self.read(None, previous(last.as_ref()))).await.map(Arc::new);
             *last = Some(CachedSnapshot { began, result: result.clone() });
             result
         })
@@ -110,7 +111,8 @@ impl ActivityReader {
             }
             let began = Instant::now();
             pids.append(&mut self.wanted_pids());
-            let result = self.read_with_leaders(pids, previous(last.as_ref())).await.map(Arc::new);
+            let reading = Box::pin(self.read_with_leaders(pids, previous(last.as_ref())));
+            let result = reading.await.map(Arc::new);
             *last = Some(CachedSnapshot { began, result: result.clone() });
             result
         })

@@ -57,6 +57,8 @@ pub struct ConnectOptions {
 /// An open connection. Dropping it closes the socket at once, even while a statement runs.
 pub struct PostgresConnection {
     client: Client,
+    /// The host that was reached, with the password that it accepted.
+    host: HostConfig,
     /// The server's version, as it reported it at the login.
     version: u32,
     notices: mpsc::Receiver<DbError>,
@@ -107,22 +109,31 @@ impl ConnectOptions {
         bail!("no host can be used: {}", failures.join("; "))
     }
 
+    /// Opens another connection to the same host, with the same password, because providing one may take seconds.
+    pub(super) async fn connect_again(
+        &self,
+        connection: &PostgresConnection,
+    ) -> anyhow::Result<(PostgresConnection, ConnectionClosed)> {
+        let (opened, closed) = self.open(connection.host.clone()).await?;
+        self.prepare(&opened).await?;
+        Ok((opened, closed))
+    }
+
     async fn connect_to(
         &self,
-        host: HostConfig,
+        mut host: HostConfig,
         password: Option<&SecretString>,
     ) -> anyhow::Result<(PostgresConnection, ConnectionClosed)> {
-        let mut config = host.config;
-        config
+        host.config
             .application_name(APPLICATION_NAME)
             .keepalives(true)
             .keepalives_idle(Duration::from_secs(15))
             .keepalives_interval(Duration::from_secs(5))
             .keepalives_retries(3);
         if let Some(password) = password {
-            config.password(password.expose_secret());
+            host.config.password(password.expose_secret());
         }
-        let (opened, closed) = self.open(&mut config, host.is_socket).await?;
+        let (opened, closed) = self.open(host).await?;
         let Err(error) = self.prepare(&opened).await else {
             return Ok((opened, closed));
         };
@@ -130,28 +141,25 @@ impl ConnectOptions {
             return Err(error);
         }
         // A pooler rejects such parameters of the startup message, so they are sent only where they are needed.
-        let own = config.get_options().unwrap_or_default();
+        let mut host = opened.host.clone();
+        let own = host.config.get_options().unwrap_or_default();
         let options = session_settings::startup_options(opened.version, self.statement_timeout);
-        config.options(format!("{own} {options}"));
+        host.config.options(format!("{own} {options}"));
         drop(opened);
-        let (opened, closed) = self.open(&mut config, host.is_socket).await?;
+        let (opened, closed) = self.open(host).await?;
         self.prepare(&opened).await?;
         Ok((opened, closed))
     }
 
-    async fn open(
-        &self,
-        config: &mut Config,
-        is_socket: bool,
-    ) -> anyhow::Result<(PostgresConnection, ConnectionClosed)> {
-        if self.tls.mode == TlsMode::Disable || is_socket {
-            config.ssl_mode(SslMode::Disable);
-            let (client, connection) = config.connect(NoTls).await?;
-            return Ok(PostgresConnection::drive(client, connection));
+    async fn open(&self, mut host: HostConfig) -> anyhow::Result<(PostgresConnection, ConnectionClosed)> {
+        if self.tls.mode == TlsMode::Disable || host.is_socket {
+            host.config.ssl_mode(SslMode::Disable);
+            let (client, connection) = host.config.connect(NoTls).await?;
+            return Ok(PostgresConnection::drive(client, connection, host));
         }
-        config.ssl_mode(SslMode::Require);
-        let (client, connection) = config.connect(self.tls.connector()?).await?;
-        Ok(PostgresConnection::drive(client, connection))
+        host.config.ssl_mode(SslMode::Require);
+        let (client, connection) = host.config.connect(self.tls.connector()?).await?;
+        Ok(PostgresConnection::drive(client, connection, host))
     }
 
     /// Checks that the server is of the wanted kind, and sets the session's settings.
@@ -210,7 +218,11 @@ impl PostgresConnection {
         Ok(ServerKind { is_standby, is_read_only })
     }
 
-    fn drive<S, T>(client: Client, mut connection: Connection<S, T>) -> (Self, ConnectionClosed)
+    fn drive<S, T>(
+        client: Client,
+        mut connection: Connection<S, T>,
+        host: HostConfig,
+    ) -> (Self, ConnectionClosed)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -235,7 +247,7 @@ impl PostgresConnection {
                 }
             }
         });
-        let connection = Self { client, version, notices, _driver: driver };
+        let connection = Self { client, host, version, notices, _driver: driver };
         (connection, ended)
     }
 }

@@ -66,6 +66,7 @@ impl fmt::Display for SessionAttributes {
 }
 
 /// One host of a URL, with everything else in the URL.
+#[derive(Clone)]
 pub(super) struct HostConfig {
     /// For people: `db1.internal:5432`.
     pub(super) address: String,

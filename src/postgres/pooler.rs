@@ -17,7 +17,7 @@ pub(super) async fn is_pooled(
     connection: &PostgresConnection,
 ) -> Result<bool, tokio_postgres::Error> {
     let own = backend_pid(connection).await?;
-    let Ok(Ok((second, _closed))) = timeout(PROBE_TIMEOUT, options.connect()).await else {
+    let Ok(Ok((second, _closed))) = timeout(PROBE_TIMEOUT, options.connect_again(connection)).await else {
         return Ok(false);
     };
     let Ok(other) = backend_pid(&second).await else { return Ok(false) };

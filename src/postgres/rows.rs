@@ -8,6 +8,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
 
 use super::raw_text::{RawText, quote};
+use super::redaction::{VisibleQuery, redact};
 use super::server_info::{ServerInfo, SignalRight};
 use crate::domain::identity::{Pid, ServerIdentity};
 use crate::domain::progress::Progress;
@@ -267,10 +268,16 @@ fn progress(cells: &mut RowCells<'_>) -> Result<Option<Progress>, tokio_postgres
     }))
 }
 
-/// Whether a query calls the function that begins a base backup.
+/// Whether a query calls the function that begins a base backup. Anybody can write its name into a comment or a literal, to
+/// deter people.
 fn begins_backup(query: &str) -> bool {
-    let query = query.to_ascii_lowercase();
-    ["pg_backup_start", "pg_start_backup"].iter().any(|name| query.contains(name))
+    let names_function = |text: &str| {
+        let text = text.to_ascii_lowercase();
+        ["pg_backup_start", "pg_start_backup"].iter().any(|name| text.contains(name))
+    };
+    let calls_function =
+        |shown: VisibleQuery| shown.as_str().ends_with('…') || names_function(shown.as_str());
+    names_function(query) && calls_function(redact(query))
 }
 
 /// The decision of the signalling statement: the name of an outcome and a detail. `None` when it did not signal because

@@ -110,48 +110,7 @@ impl ConnectionSetup for TargetSetup {
     async fn prepare(&self, connection: &mut PostgresConnection) -> anyhow::Result<PreparedStatements> {
         let server_info = query(connection, &self.options).await?;
         self.server_info.send_replace(Some(server_info.clone()));
-        let client = connection.client();
-        client.batch_execute(sql::PLAN_ONCE).await.context("the session settings could not be applied")?;
-        let signal = match (server_info.signal_right, &server_info.guard) {
-            (SignalRight::Guard, Some(guard)) => Some(sql::signal_through_guard(guard.function, guard.owner)),
-            (SignalRight::Direct, _) => Some(sql::signal_directly()),
-            (SignalRight::Guard | SignalRight::Nothing, _) => None,
-        };
-        let signal = match signal {
-            Some(sql) => Some(client.prepare(&sql).await.context("preparing the signalling statement")?),
-            None => None,
-        };
-        let version = server_info.version;
-        let prepared = PreparedStatements {
-            server_info,
-            lock_waits: client
-                .prepare(&lock_waits::sql(version.has_lock_wait_start()))
-                .await
-                .context("preparing the query for locks")?,
-            listing: client
-                .prepare(&sql::listing(version.reports_copy()))
-                .await
-                .context("preparing the listing")?,
-            look_up: client
-                .prepare(&sql::look_up())
-                .await
-                .context("preparing the query for some sessions")?,
-            progress: client
-                .prepare(&sql::progress(version.reports_copy()))
-                .await
-                .context("preparing the query for progress")?,
-            find_sessions: client
-                .prepare(&sql::find_sessions())
-                .await
-                .context("preparing the query for one session")?,
-            rights: client
-                .prepare(&sql::signal_rights())
-                .await
-                .context("preparing the query for the right to signal")?,
-            signal,
-        };
-        warm_up(client, &prepared).await;
-        Ok(prepared)
+        prepare_statements(connection, server_info).await
     }
 }
 
@@ -189,7 +148,13 @@ impl TargetSetup {
         if rights.may_signal == known.may_signal && rights.guard == known.guard {
             return Ok(guard);
         }
-        let renewed = timeout_at(deadline, self.prepare(guard.connection()))
+        let is_pooled = known.is_pooled;
+        let renewing = async {
+            let server_info = read_server_info(guard.connection(), is_pooled).await?;
+            self.server_info.send_replace(Some(server_info.clone()));
+            prepare_statements(guard.connection(), server_info).await
+        };
+        let renewed = timeout_at(deadline, renewing)
             .await
             .map_err(|_| unreachable("it did not answer in time"))?
             .map_err(unreachable_because)?;
@@ -231,17 +196,65 @@ impl SignalRights {
     }
 }
 
-/// Runs the urgent statements once with no effect, so that the server has planned them and read its catalog. Otherwise
-/// the first approval on a connection would wait milliseconds for that.
-async fn warm_up(client: &Client, prepared: &PreparedStatements) {
-    let nobody = None::<&[i32]>;
-    let found = client.query(&prepared.find_sessions, &[&nobody]).await;
-    let found = found.and(client.query(&prepared.look_up, &[&nobody]).await);
-    let signalled = match &prepared.signal {
-        Some(statement) => signal::warm_up(client, statement).await,
-        None => Ok(()),
+/// Prepares every statement that this server and role need.
+async fn prepare_statements(
+    connection: &PostgresConnection,
+    server_info: ServerInfo,
+) -> anyhow::Result<PreparedStatements> {
+    let client = connection.client();
+    client.batch_execute(sql::PLAN_ONCE).await.context("the session settings could not be applied")?;
+    let prepare =
+        async |sql: &str, what| client.prepare(sql).await.with_context(|| format!("preparing the {what}"));
+    let signal = match (server_info.signal_right, &server_info.guard) {
+        (SignalRight::Guard, Some(guard)) => Some(sql::signal_through_guard(guard.function, guard.owner)),
+        (SignalRight::Direct, _) => Some(sql::signal_directly()),
+        (SignalRight::Guard | SignalRight::Nothing, _) => None,
     };
-    if let Err(error) = found.map(drop).and(signalled) {
+    let signal = match signal {
+        Some(sql) => Some(prepare(&sql, "signalling statement").await?),
+        None => None,
+    };
+    let version = server_info.version;
+    let rights = match &server_info.guard {
+        Some(_) => sql::signal_rights(),
+        None => sql::SIGNAL_RIGHTS_WITHOUT_GUARD.to_owned(),
+    };
+    let prepared = PreparedStatements {
+        server_info,
+        lock_waits: prepare(&lock_waits::sql(version.has_lock_wait_start()), "query for locks").await?,
+        listing: prepare(&sql::listing(version.reports_copy()), "listing").await?,
+        look_up: prepare(&sql::look_up(), "query for some sessions").await?,
+        progress: prepare(&sql::progress(version.reports_copy()), "query for progress").await?,
+        find_sessions: prepare(&sql::find_sessions(), "query for one session").await?,
+        rights: prepare(&rights, "query for the right to signal").await?,
+        signal,
+    };
+    warm_up(client, &prepared).await;
+    Ok(prepared)
+}
+
+/// Runs each statement once with no effect, so that the server has planned it and read its catalog. Otherwise the first
+/// approval or list on a connection would wait milliseconds for that. The most urgent ones come first.
+async fn warm_up(client: &Client, prepared: &PreparedStatements) {
+    let (nobody, body) = (None::<&[i32]>, guard::body());
+    let all: [(&Statement, &[&(dyn ToSql + Sync)]); 6] = [
+        (&prepared.find_sessions, &[&nobody]),
+        (&prepared.look_up, &[&nobody]),
+        (&prepared.rights, &[&body]),
+        (&prepared.listing, &[]),
+        (&prepared.progress, &[]),
+        (&prepared.lock_waits, &[&nobody, &nobody]),
+    ];
+    let warmed = async {
+        if let Some(statement) = &prepared.signal {
+            signal::warm_up(client, statement).await?;
+        }
+        for (statement, parameters) in all {
+            stream(client, statement, parameters, drop).await?;
+        }
+        Ok::<_, tokio_postgres::Error>(())
+    };
+    if let Err(error) = warmed.await {
         // The statement runs again when it is needed, and then reports its error.
         tracing::debug!(error = &error as &dyn std::error::Error, "a statement could not be warmed up");
     }
@@ -284,12 +297,8 @@ impl GuardFunction {
 }
 
 /// Prepares every statement, as when a target connects.
-pub async fn try_statements(
-    connection: &mut PostgresConnection,
-    options: &ConnectOptions,
-) -> anyhow::Result<()> {
-    let server_info = watch::Sender::new(None);
-    TargetSetup { options: options.clone(), server_info }.prepare(connection).await.map(drop)
+pub async fn try_statements(connection: &PostgresConnection, server_info: &ServerInfo) -> anyhow::Result<()> {
+    prepare_statements(connection, server_info.clone()).await.map(drop)
 }
 
 /// Reads it from the server of a new connection.
@@ -298,6 +307,13 @@ pub async fn query(
     options: &ConnectOptions,
 ) -> anyhow::Result<ServerInfo> {
     let is_pooled = pooler::is_pooled(options, connection).await?;
+    read_server_info(connection, is_pooled).await
+}
+
+async fn read_server_info(
+    connection: &mut PostgresConnection,
+    is_pooled: bool,
+) -> anyhow::Result<ServerInfo> {
     let row = connection.client().query_one(sql::SERVER_INFO, &[]).await?;
     let role: RawText = row.try_get("role")?;
     let rights = connection.client().query_one(&sql::signal_rights(), &[&guard::body()]).await?;

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, Severity, SqlState};
 
 /// A setting, the value that killgate needs, and the first version that has it (`server_version_num`).
 type SessionSetting = (&'static str, &'static str, u32);
@@ -70,7 +70,9 @@ pub(super) fn may_be_the_cause_of(error: &anyhow::Error) -> bool {
     let Some(error) = error.chain().find_map(|cause| cause.downcast_ref::<tokio_postgres::Error>()) else {
         return false;
     };
-    error.is_closed() || error.code() == Some(&SqlState::QUERY_CANCELED)
+    // The FATAL that ends the session arrives before its first statement is sent, or as the answer to it.
+    let is_fatal = || error.as_db_error().and_then(DbError::parsed_severity) == Some(Severity::Fatal);
+    error.is_closed() || error.code() == Some(&SqlState::QUERY_CANCELED) || is_fatal()
 }
 
 /// The setting of this name, if killgate sets it itself, so that another value would be overridden.

@@ -110,6 +110,15 @@ pub(super) fn signal_rights() -> String {
     )
 }
 
+/// The same while there is no guard, so that nothing about it has to be verified. Once there is one, its row differs.
+pub(super) const SIGNAL_RIGHTS_WITHOUT_GUARD: &str = "
+    SELECT pg_catalog.pg_has_role(current_user, 'pg_signal_backend', 'USAGE') AS may_signal,
+           c.oid AS function, c.proowner AS owner, c.prosrc = $1::text AS fits, false AS is_granted, ARRAY[]::bytea[] AS faults
+    FROM (SELECT) AS one LEFT JOIN (
+        pg_catalog.pg_proc AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.pronamespace
+    ) ON n.nspname = 'killgate' AND c.proname = 'signal_backend'
+    LIMIT 1";
+
 /// Plans each statement once per connection. By default PostgreSQL plans the first five executions separately, for their
 /// parameters ("Query Planning", `plan_cache_mode`). These are always about one pid, and planning takes longer than
 /// execution.
@@ -147,29 +156,13 @@ pub(super) fn progress(reports_copy: bool) -> String {
 /// Every session except killgate's own connection.
 pub(super) fn listing(reports_copy: bool) -> String {
     let progress = progress(reports_copy);
-    sessions("true", &format!("SELECT * FROM ({progress}) AS progress"))
-}
-
-/// The sessions with the pids `$1`, an array, and those that wait for a lock. Whether commands report their progress is not
-/// asked: that takes longer than all the rest ([`progress`]).
-pub(super) fn look_up() -> String {
-    sessions(
-        "a.pid = ANY ($1::int4[])",
-        "SELECT NULL::int4 AS pid, NULL::text AS command, NULL::text AS phase, NULL::int8 AS done, NULL::int8 AS total
-         WHERE false",
-    )
-}
-
-/// The sessions that are asked for, and those that wait for a lock, without their queries unless they are asked for.
-fn sessions(is_asked_for: &str, progress: &str) -> String {
     format!(
         "WITH server AS ({SERVER}), progress AS ({progress}), seen AS MATERIALIZED (
              SELECT {SESSION},
-                    CASE WHEN {is_asked_for}
-                         THEN substring(pg_catalog.quote_literal(a.query)::bytea FROM 1 FOR {QUERY_BYTES}) END AS query,
+                    substring(pg_catalog.quote_literal(a.query)::bytea FROM 1 FOR {QUERY_BYTES}) AS query,
                     a.wait_event_type = 'Lock' AS waits
              FROM {ALL}
-             WHERE ({is_asked_for} OR a.wait_event_type = 'Lock') AND a.pid <> pg_catalog.pg_backend_pid()
+             WHERE a.pid <> pg_catalog.pg_backend_pid()
          ), placed AS (
              SELECT seen.*, row_number() OVER (PARTITION BY seen.waits ORDER BY seen.query_start) AS place FROM seen
          )
@@ -178,6 +171,46 @@ fn sessions(is_asked_for: &str, progress: &str) -> String {
                 CASE WHEN seen.waits AND seen.place <= {MAX_WAITERS}
                      THEN (pg_catalog.pg_blocking_pids(seen.pid))[1:{MAX_BLOCKERS}] END AS blocked_by
          FROM server LEFT JOIN placed AS seen ON true LEFT JOIN progress ON progress.pid = seen.pid"
+    )
+}
+
+/// The sessions with the pids `$1`, an array, and those that wait for a lock if one of `$1` waits or is waited for. The
+/// others are then not looked at further, and while nobody waits they are not read at all: reading one session takes a
+/// tenth of reading a thousand. A standby's replay is not among those that `pg_blocking_pids` knows, nor those whose wait can
+/// be read by itself. Whether commands report their progress is not asked: that takes longer than all the rest ([`progress`]).
+pub(super) fn look_up() -> String {
+    format!(
+        "WITH server AS ({SERVER}), waiting AS MATERIALIZED (
+             SELECT EXISTS (
+                 SELECT FROM pg_catalog.pg_stat_get_backend_idset() AS id
+                 WHERE pg_catalog.pg_stat_get_backend_wait_event_type(id) = 'Lock' OR pg_catalog.pg_is_in_recovery()
+             ) AS is_any
+         ), wanted AS (
+             SELECT unnest($1::int4[]) AS pid FROM waiting WHERE NOT is_any
+             UNION ALL SELECT NULL FROM waiting WHERE is_any
+         ), a AS MATERIALIZED (
+             SELECT a.*, a.wait_event_type = 'Lock' AS waits, a.pid = ANY ($1::int4[]) AS is_wanted,
+                    row_number() OVER (PARTITION BY a.wait_event_type = 'Lock' ORDER BY a.query_start) AS place
+             FROM wanted CROSS JOIN LATERAL pg_catalog.pg_stat_get_activity(wanted.pid) AS a
+             WHERE (a.pid = ANY ($1::int4[]) OR a.wait_event_type = 'Lock') AND a.pid <> pg_catalog.pg_backend_pid()
+         ), blocked AS MATERIALIZED (
+             SELECT a.pid, (pg_catalog.pg_blocking_pids(a.pid))[1:{MAX_BLOCKERS}] AS blocked_by
+             FROM a WHERE a.waits AND a.place <= {MAX_WAITERS}
+         ), queue AS MATERIALIZED (
+             SELECT EXISTS (SELECT FROM a WHERE a.waits AND (a.is_wanted OR a.backend_type = 'startup'))
+                    OR EXISTS (SELECT FROM blocked WHERE blocked.blocked_by && $1::int4[]) AS is_about_them
+         ), seen AS (
+             SELECT {SESSION},
+                    CASE WHEN a.is_wanted
+                         THEN substring(pg_catalog.quote_literal(a.query)::bytea FROM 1 FOR {QUERY_BYTES}) END AS query,
+                    NULL::text AS command, NULL::text AS phase, NULL::int8 AS done, NULL::int8 AS total,
+                    blocked.blocked_by
+             FROM a LEFT JOIN blocked ON blocked.pid = a.pid
+             LEFT JOIN pg_catalog.pg_database AS d ON d.oid = a.datid
+             LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = a.usesysid
+             WHERE a.is_wanted OR (SELECT is_about_them FROM queue)
+         )
+         SELECT server.*, seen.* FROM server LEFT JOIN seen ON true"
     )
 }
 

@@ -95,7 +95,8 @@ impl CardPublisher {
         if let Some(responder) = responder {
             match responder.answer_with_card(&first).await {
                 Ok(AnswerMessage { message, has_notified }) => {
-                    self.report_posted(message, true).await;
+                    // People may have reacted to a deferred answer before it was the card, which has then to be read.
+                    self.report_posted(message, has_notified).await;
                     if !has_notified {
                         let (channel, cards) = (Arc::clone(&self.channel), self.cards.clone());
                         tokio::spawn(

@@ -19,7 +19,7 @@ use crate::domain::unreachable_cause::TARGET_REMOVED;
 
 /// How many looks at the signalled sessions follow each other without a wait. A session that reacts at once is gone by
 /// then, and each look takes a round trip.
-const LOOKS_AT_ONCE: u32 = 3;
+const LOOKS_AT_ONCE: u32 = 6;
 /// The first wait between two looks; doubled after each look.
 const FIRST_WAIT: Duration = Duration::from_millis(1);
 /// The longest wait between two looks.

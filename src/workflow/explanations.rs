@@ -11,11 +11,13 @@ use super::engine::Engine;
 use super::log;
 use super::open_request::OpenRequest;
 use crate::domain::event::RefusalReason;
-use crate::domain::ids::{RequestId, UserId};
+use crate::domain::ids::{ChannelId, RequestId, UserId};
 use crate::domain::request::Request;
 
 /// How long an explanation waits for others of the same moment, and for results to be posted first.
 const EXPLAIN_AFTER: Duration = Duration::from_millis(500);
+/// How often a channel gets one. Discord allows it five messages in five seconds, and results must not wait for these.
+const EXPLAIN_EVERY: Duration = Duration::from_secs(2);
 /// How many people one message names. A message has 2,000 characters, and a mention about 25.
 const PEOPLE_IN_MESSAGE: usize = 40;
 
@@ -23,6 +25,8 @@ const PEOPLE_IN_MESSAGE: usize = 40;
 #[derive(Default)]
 pub(super) struct PendingExplanations {
     by_request: BTreeMap<RequestId, Vec<(UserId, RefusalReason)>>,
+    /// Until when a channel gets no further one.
+    not_before: BTreeMap<ChannelId, Instant>,
     /// When they are posted; `None` if there are none.
     pub(super) due: Option<Instant>,
 }
@@ -37,21 +41,27 @@ impl Engine {
 
     /// Posts what is due, one message for each request.
     pub(super) fn post_explanations(&mut self) {
-        let mut pending = std::mem::take(&mut self.explanations).by_request;
+        let PendingExplanations { by_request: mut pending, mut not_before, .. } =
+            std::mem::take(&mut self.explanations);
+        let now = Instant::now();
+        not_before.retain(|_, at| *at > now);
         let mut waiting = PendingExplanations::default();
         for (id, people) in &mut pending {
             let Some(request) = self.store.get(*id) else { continue };
-            let now =
-                if self.is_result_owed_beside(request) { 0 } else { PEOPLE_IN_MESSAGE.min(people.len()) };
-            let later = people.split_off(now);
+            let channel = request.details.channel;
+            let must_wait = not_before.contains_key(&channel) || self.is_result_owed_beside(request);
+            let told = if must_wait { 0 } else { PEOPLE_IN_MESSAGE.min(people.len()) };
+            let later = people.split_off(told);
             if !later.is_empty() {
                 waiting.by_request.insert(*id, later);
                 waiting.due = Some(Instant::now() + EXPLAIN_AFTER);
             }
             if !people.is_empty() {
+                not_before.insert(channel, now + EXPLAIN_EVERY);
                 self.post_explanation(request.clone(), std::mem::take(people));
             }
         }
+        waiting.not_before = not_before;
         self.explanations = waiting;
     }
 

@@ -53,8 +53,8 @@ pub enum EngineInput {
     /// Finish what is executing, start nothing new, and stop.
     Stop,
 
-    /// The card is in the channel, and open. `is_answer` if it is the answer to its command, so that only reactions that
-    /// were reported can be on it.
+    /// The card is in the channel, and open. `is_answer` if it is the immediate answer to its command, so that only reactions
+    /// that were reported can be on it.
     CardPosted { request: RequestId, message: MessageId, is_answer: bool },
     /// The message that reminds the approvers is in the channel.
     ReminderPosted { request: RequestId, message: MessageId },

@@ -82,6 +82,9 @@ pub(super) async fn mention_until_posted(
     mention: Mention,
 ) -> Option<MessageId> {
     let mut retry = FIRST_RETRY;
+    // It is a reply to the card, whose id the engine learns only now.
+    let is_ready = |card: &CardContent| card.request.card.is_some() || !card.request.is_open();
+    cards.wait_for(is_ready).await.ok()?;
     loop {
         let card = cards.borrow_and_update().clone();
         if !card.request.is_open() {

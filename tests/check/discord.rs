@@ -2,6 +2,7 @@
 
 use discord_sim::{Fault, Permissions};
 
+use crate::faketime::{libfaketime, set_clock_file, variables};
 use crate::setup::Setup;
 
 #[tokio::test]
@@ -156,4 +157,34 @@ async fn commands_that_are_missing_before_the_first_start_are_a_warning() {
     let [commands] = &report.wrong()[..] else { panic!("{}", report.lines) };
     assert!(commands.starts_with("warn commands: missing in the guild: /sessions"), "{commands}");
     assert!(report.lines.contains("killgate registers them when it starts"), "{}", report.lines);
+}
+
+#[tokio::test]
+async fn roles_without_the_permission_to_use_commands_are_named_in_a_warning() {
+    let setup = Setup::good().await;
+    setup.sim.everyone_loses(Permissions::USE_APPLICATION_COMMANDS);
+    let report = setup.check().await;
+    assert_eq!(report.status, 0, "{}", report.lines);
+    let [wrong] = &report.wrong()[..] else { panic!("{}", report.lines) };
+    let expected = "@oncall lacks: Use Application Commands; @dba lacks: Use Application Commands";
+    assert!(wrong.starts_with("warn channel") && wrong.contains(expected), "{wrong}");
+}
+
+#[tokio::test]
+async fn a_clock_that_differs_from_discords_is_a_warning() {
+    let Some(library) = libfaketime() else {
+        println!("SKIPPED: libfaketime is not installed");
+        return;
+    };
+    let mut setup = Setup::good().await;
+    let clock = setup.path("clock");
+    set_clock_file(&clock, "+3600");
+    setup.variables.extend(variables(&library, &clock));
+    let report = setup.check().await;
+    let wrong = report.wrong();
+    let [discord, target] = &wrong[..] else { panic!("{}", report.lines) };
+    let seconds = discord.strip_prefix("warn clock: it differs from Discord's by ");
+    let seconds = seconds.and_then(|rest| rest.strip_suffix(" s")).and_then(|seconds| seconds.parse().ok());
+    assert!(seconds.is_some_and(|seconds: u64| (3_500..=3_700).contains(&seconds)), "{discord}");
+    assert!(target.starts_with("warn target orders: clock: the server's clock differs"), "{target}");
 }

@@ -1,7 +1,12 @@
 //! `killgate check` on a correct setup, and on setups with one fault each, which is reported with a fix.
 
 mod discord;
+#[path = "../fixture/faketime.rs"]
+mod faketime;
 mod guard;
+#[path = "../fixture/pgbouncer.rs"]
+mod pgbouncer;
+mod proxy;
 mod readme;
 mod setup;
 mod targets;

@@ -23,6 +23,8 @@ pub struct Setup {
     pub cluster: Cluster,
     folder: TempDir,
     config: String,
+    /// Environment variables of killgate.
+    pub variables: Vec<(&'static str, String)>,
 }
 
 /// The output of `check`.
@@ -82,7 +84,7 @@ url = "sqlite:killgate.db"
             sim.role_id("dba"),
             sim.person("ben").id(),
         );
-        Self { sim, cluster, folder, config }
+        Self { sim, cluster, folder, config, variables: Vec::new() }
     }
 
     /// The same with `from` in the configuration replaced.
@@ -122,6 +124,7 @@ url = "sqlite:killgate.db"
             .arg("--config")
             .arg(self.path("killgate.toml"))
             .env_remove("DISCORD_TOKEN")
+            .envs(self.variables.iter().cloned())
             .kill_on_drop(true);
         killgate
     }

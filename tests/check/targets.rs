@@ -1,9 +1,12 @@
 //! Targets that cannot be reached, and the sentences about them.
 
+use std::process::Stdio;
+
 use discord_sim::Sim;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use throwaway_postgres::Cluster;
 
+use crate::pgbouncer::Bouncer;
 use crate::setup::Setup;
 
 /// The certificate and key of a server called `name`, and its authority's certificate.
@@ -118,4 +121,38 @@ async fn each_of_several_hosts_is_tried_and_the_servers_clock_is_compared() {
         assert!(report.lines.contains(line), "{line}:\n{}", report.lines);
     }
     assert_eq!(report.status, 0);
+}
+
+#[tokio::test]
+async fn a_standby_is_a_warning() {
+    let setup = Setup::good().await;
+    setup.cluster.stop().await.expect("stopped");
+    std::fs::write(setup.cluster.folder().join("data/standby.signal"), "").expect("written");
+    setup.cluster.start_again().await.expect("a server in recovery");
+    let report = setup.check().await;
+    assert_eq!(report.status, 0, "{}", report.lines);
+    let expected = "warn target orders: standby: it is one: its sessions only read, and blockers on the primary are not seen";
+    assert_eq!(report.wrong(), [expected]);
+}
+
+#[tokio::test]
+async fn a_pooler_in_transaction_mode_fails_and_is_named_in_the_refusal_of_a_request() {
+    let mut setup = Setup::good().await;
+    let bouncer = Bouncer::start(&setup.cluster, "pool_mode = transaction", "killgate").expect("PgBouncer");
+    let Some(bouncer) = bouncer else { return };
+    let (direct, pooled) = (setup.cluster.port().to_string(), bouncer.port.to_string());
+    setup.replace(&direct, &pooled);
+    let report = setup.check().await;
+    assert_eq!(report.status, 1, "{}", report.lines);
+    let pooler = "FAIL target orders: pooler: a connection pooler in transaction mode answers there";
+    assert!(report.wrong().iter().any(|wrong| wrong.starts_with(pooler)), "{}", report.lines);
+
+    let mut bot = setup.killgate("run").stderr(Stdio::null()).spawn().expect("it starts");
+    setup.sim.bot_is_ready().await;
+    let victim = setup.cluster.victim("app").running("select pg_sleep(600)").await.expect("a victim");
+    let typed = setup.sim.person("ana").in_channel(&setup.sim.channel("incident")).types("/terminate");
+    let refused = typed.option("pid", victim.pid()).send().await;
+    assert!(refused.is_ephemeral(), "{}", refused.text());
+    assert!(refused.text().contains("a connection pooler in transaction mode"), "{}", refused.text());
+    bot.kill().await.expect("ended");
 }

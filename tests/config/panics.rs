@@ -9,6 +9,7 @@ use killgate::discord::api::{ApiClient, ApiError};
 use killgate::discord::gateway::{GatewayOptions, GatewayTimeouts};
 use killgate::operations::logging::{LogFormat, log_to_stderr};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use regex::Regex;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use serenity::model::gateway::GatewayIntents;
@@ -46,7 +47,7 @@ fn folder() -> ConfigFolder {
 }
 
 /// Runs this test program again with only the child test, and with this log format.
-fn panicked(format: &str, level: &str) -> Output {
+fn panicked(format: &str, level: &str, backtrace: &str) -> Output {
     let folder = folder();
     Command::new(std::env::current_exe().expect("this program"))
         .args(["--exact", "panics::child_process_that_panics_with_all_secrets_in_its_message"])
@@ -55,7 +56,7 @@ fn panicked(format: &str, level: &str) -> Output {
         .env(VARIABLE, IN_ENVIRONMENT)
         .env("KILLGATE_TEST_FORMAT", format)
         .env("RUST_LOG", level)
-        .env_remove("RUST_BACKTRACE")
+        .env("RUST_BACKTRACE", backtrace)
         .output()
         .expect("it ran")
 }
@@ -135,7 +136,7 @@ fn found_in(text: &str) -> Vec<(&'static str, String)> {
 
 #[test]
 fn a_panic_is_one_line_of_json_without_secrets() {
-    let output = panicked("json", "info");
+    let output = panicked("json", "info", "0");
     let (out, log) = texts(&output);
     assert!(output.status.success(), "the process went on\n{out}{log}");
     let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
@@ -153,19 +154,29 @@ fn a_panic_is_one_line_of_json_without_secrets() {
 }
 
 #[test]
-fn a_panic_is_one_plain_line_in_the_text_format() {
-    let output = panicked("text", "info");
-    let (out, log) = texts(&output);
-    assert!(output.status.success(), "the process went on\n{out}{log}");
-    let panic = log.lines().find(|line| line.contains("a task panicked")).expect("a line");
-    assert!(panic.contains(" ERROR ") && panic.contains("location=tests/config/panics.rs:"), "{panic}");
-    assert_eq!(found_in(&log), []);
-    assert_eq!(found_in(&out), []);
+fn a_panic_is_one_plain_line_in_the_text_format_also_with_a_backtrace() {
+    let timestamp = Regex::new(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z ").expect("a regular expression");
+    for backtrace in ["0", "1"] {
+        let output = panicked("text", "info", backtrace);
+        let (out, log) = texts(&output);
+        assert!(output.status.success(), "the process went on\n{out}{log}");
+        // The error with which the process would end.
+        let (lines, _) = log.split_once("the engine panicked").expect("the error");
+        let lines: Vec<_> = lines.lines().collect();
+        let panic = lines.iter().find(|line| line.contains("a task panicked")).expect("a line");
+        assert!(panic.contains(" ERROR ") && panic.contains("location=tests/config/panics.rs:"), "{panic}");
+        assert_eq!(panic.contains("backtrace="), backtrace == "1", "{panic}");
+        for line in lines {
+            assert!(timestamp.is_match(line), "{line}");
+        }
+        assert_eq!(found_in(&log), []);
+        assert_eq!(found_in(&out), []);
+    }
 }
 
 #[test]
 fn a_panic_is_reported_even_when_logging_is_off() {
-    let (_, log) = texts(&panicked("json", "off"));
+    let (_, log) = texts(&panicked("json", "off", "0"));
     assert!(log.contains("panicked at tests/config/panics.rs:"), "{log}");
     assert_eq!(found_in(&log), []);
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use insta::assert_snapshot;
 use killgate::config::Settings;
 use secrecy::ExposeSecret;
+use throwaway_postgres::eventually;
 
 use crate::example::{ConfigFolder, MINIMAL, fault};
 
@@ -47,6 +48,51 @@ async fn a_program_that_does_not_end_is_given_up() {
     let settings = load(&folder, "['sleep', '600']").expect("settings");
     let error = password(&settings).await.expect_err("a program that sleeps");
     assert_eq!(error, "the password command sleep did not end within 10 s");
+}
+
+/// Whether the process whose number is in this file has ended. One that nobody waits for stays a zombie.
+fn has_ended(folder: &ConfigFolder, file: &str) -> bool {
+    let process = fs::read_to_string(folder.path(file)).expect("its number");
+    let state = fs::read_to_string(format!("/proc/{}/stat", process.trim())).unwrap_or_default();
+    state.is_empty() || state.contains(") Z ")
+}
+
+#[tokio::test]
+async fn a_process_that_the_program_leaves_behind_with_its_output_open_holds_nobody_up_and_is_ended() {
+    let folder = ConfigFolder::new();
+    script(&folder, "give", "sleep 600 & echo $! > left; echo secret; echo rest");
+    let settings = load(&folder, "['./give']").expect("settings");
+    assert_eq!(password(&settings).await.as_deref(), Ok("secret"));
+    let left = eventually("it has ended", async || Ok(has_ended(&folder, "left").then_some(())));
+    left.await.expect("ended");
+
+    // This one is in another process group.
+    let detached =
+        "setsid sh -c 'echo $$ > detached; exec sleep 600' & until test -s detached; do :; done; echo secret";
+    script(&folder, "give", detached);
+    assert_eq!(password(&settings).await.as_deref(), Ok("secret"));
+    assert!(!has_ended(&folder, "detached"));
+    script(&folder, "give", "kill $(cat detached); echo done");
+    assert_eq!(password(&settings).await.as_deref(), Ok("done"));
+}
+
+#[tokio::test]
+async fn a_program_that_is_given_up_is_ended_with_all_that_it_started() {
+    let folder = ConfigFolder::new();
+    script(&folder, "give", "sleep 600 & echo $! > left; echo $$ > program; wait");
+    let settings = load(&folder, "['./give']").expect("settings");
+    let started = eventually("it has started", async || {
+        let written = fs::read_to_string(folder.path("program")).is_ok_and(|number| number.ends_with('\n'));
+        Ok(written.then_some(()))
+    });
+    tokio::select! {
+        answer = password(&settings) => panic!("it does not end: {answer:?}"),
+        started = started => started.expect("started"),
+    }
+    for process in ["program", "left"] {
+        let ended = eventually("it has ended", async || Ok(has_ended(&folder, process).then_some(())));
+        ended.await.expect("ended");
+    }
 }
 
 #[tokio::test]

@@ -310,7 +310,7 @@ fn a_card_says_on_top_when_the_reason_for_its_request_may_be_over() {
     let still = idle_in_transaction(4711, 843);
     assert_snapshot!(on_top(still.clone(), 0), @"⚠️ **This may no longer be needed**: it no longer blocks anybody.");
     assert_snapshot!(on_top(idle(4711), 0), @"⚠️ **This may no longer be needed**: it is no longer in a transaction, and blocks nobody.");
-    assert!(!on_top(still, 1).contains("may be over"));
+    assert!(!on_top(still, 1).contains("may no longer be needed"));
 }
 
 #[test]

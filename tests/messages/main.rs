@@ -7,7 +7,7 @@ mod components;
 mod definitions;
 mod fixture;
 mod limits;
-
+mod refusals;
 mod requests;
 mod result;
 #[path = "../fixture/session.rs"]

@@ -281,6 +281,14 @@ impl Bot {
         ended.await.expect("it ends").expect("its status")
     }
 
+    /// Replaces a text in its configuration, which it reads at its next start or SIGHUP.
+    pub fn change_config(&self, env: &TestEnv, from: &str, to: &str) {
+        let path = env.folder.path().join(format!("killgate-{}.toml", self.http));
+        let config = fs::read_to_string(&path).expect("read");
+        assert!(config.contains(from), "{from} is not in the configuration");
+        fs::write(path, config.replacen(from, to, 1)).expect("written");
+    }
+
     pub fn pid(&self) -> u32 {
         self.process.id().expect("a running bot")
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use throwaway_postgres::Victim;
 use tokio::time::Instant;
 
 use crate::environment::{APPROVE, BotConfig, TestEnv};
@@ -46,18 +47,16 @@ async fn a_kill_between_the_statements_of_a_list_signals_no_session_twice() {
         .map_or(LIST_KILLS, |number| number.parse().expect("a number of kills"));
     let env = TestEnv::new().await;
     let (mut unknown, mut partly_signalled) = (0, 0);
-    for kill in 0..kills {
+    let whole = bytes_of_an_approval(&env).await;
+    for kill in 1..=kills {
         let proxy = Proxy::to(env.cluster.port()).await;
         let config = BotConfig { target_port: Some(proxy.port), ..BotConfig::default() };
         let mut bot = env.bot(&config);
         bot.wait_for_readyz(200, "").await;
-        let mut victims = Vec::new();
-        for _ in 0..LIST {
-            victims.push(env.cluster.victim("app").idle_in_transaction("select 1").await.expect("a victim"));
-        }
+        let victims = victims(&env).await;
         let card = request_card_of_list(&env, &victims, "/terminate").await;
-        // All statements are sent together, and these bytes of them arrive.
-        let after = 300 + kill * 379 % 4_000;
+        // All statements are sent together, and this part of them arrives.
+        let after = whole * kill / (kills + 1);
         proxy.arm(NetworkFault { direction: Direction::ToServer, after, effect: FaultEffect::Stall });
         env.person("ben").reacts(&card, APPROVE);
         env.sim.awaits(LIMIT, "the fault", || proxy.has_triggered().then_some(())).await;
@@ -76,4 +75,28 @@ async fn a_kill_between_the_statements_of_a_list_signals_no_session_twice() {
     println!(
         "{kills} kills: {unknown} unknown, {partly_signalled} with some sessions signalled, {outcomes:?}"
     );
+    assert!(unknown > 0 && partly_signalled > 0, "the kills were between the statements");
+}
+
+async fn victims(env: &TestEnv) -> Vec<Victim> {
+    let mut victims = Vec::new();
+    for _ in 0..LIST {
+        victims.push(env.cluster.victim("app").idle_in_transaction("select 1").await.expect("a victim"));
+    }
+    victims
+}
+
+/// How many bytes reach the target from the approval of a list until its result.
+async fn bytes_of_an_approval(env: &TestEnv) -> usize {
+    let proxy = Proxy::to(env.cluster.port()).await;
+    let mut bot = env.bot(&BotConfig { target_port: Some(proxy.port), ..BotConfig::default() });
+    bot.wait_for_readyz(200, "").await;
+    let victims = victims(env).await;
+    let card = request_card_of_list(env, &victims, "/terminate").await;
+    let before = proxy.forwarded(Direction::ToServer);
+    env.person("ben").reacts(&card, APPROVE);
+    env.sim.awaits(LIMIT, "the result", || results(env, &card).pop()).await;
+    let bytes = proxy.forwarded(Direction::ToServer) - before;
+    bot.stop("after the result").await;
+    bytes
 }

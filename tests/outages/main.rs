@@ -11,6 +11,7 @@ mod lease;
 mod ledger;
 mod proxy;
 mod random_delays;
+mod reload;
 #[path = "../replay/mod.rs"]
 mod replay;
 mod stopping;

@@ -30,12 +30,12 @@ async fn result_text(env: &TestEnv, card: &Message) -> String {
 }
 
 /// Sends a signal to a process.
-async fn send_signal(signal: &str, pid: i32) {
+pub async fn send_signal(signal: &str, pid: i32) {
     let sent = Command::new("kill").args([signal, &pid.to_string()]).status().await;
     assert!(sent.expect("kill").success());
 }
 
-async fn wait_for_server_log(env: &TestEnv, words: &str) {
+pub async fn wait_for_server_log(env: &TestEnv, words: &str) {
     let logged = || env.cluster.server_log().is_ok_and(|log| log.contains(words));
     env.sim.eventually(LIMIT, words, logged).await;
 }

@@ -108,11 +108,14 @@ async fn the_guard_checks_the_session_itself() -> Result<()> {
 #[tokio::test]
 async fn the_guard_sees_current_sessions_within_a_transaction() -> Result<()> {
     let (cluster, thief) = guarded().await?;
-    let mut victim = cluster.victim("app").running("select pg_sleep(0.1)").await?;
+    let lock = "select pg_advisory_xact_lock(7)";
+    let holder = cluster.victim("app").idle_in_transaction(lock).await?;
+    let mut victim = cluster.victim("app").waiting(lock).await?;
     thief.batch_execute("begin").await?;
     let earlier = identity(&victim);
     let row = thief.query_one(&format!("select (v).* from (select {earlier}) as v(a, b, c, d)"), &[]).await;
     row.context("the view is cached from here on")?;
+    drop(holder);
     assert_eq!(victim.ended().await?, SqlState::SUCCESSFUL_COMPLETION);
     victim.run(SLEEP).await?;
     let outcome = call(&thief, &format!("'cancel', {earlier}, 7, '1', array['2']")).await?;

@@ -1,6 +1,8 @@
 //! Several hosts in a URL, standbys, and poolers in between.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -32,7 +34,7 @@ fn options_of_nobody() -> ConnectOptions {
             mode: killgate::postgres::tls::TlsMode::Disable,
             ..killgate::postgres::tls::TlsOptions::default()
         },
-        password: std::sync::Arc::new(|| Box::pin(async { Ok(None) })),
+        password: Arc::new(|| Box::pin(async { Ok(None) })),
         statement_timeout: Duration::from_secs(4),
         lock_timeout: Duration::from_secs(1),
     }
@@ -131,5 +133,29 @@ async fn a_pooler_in_transaction_mode_is_recognized_and_one_in_session_mode_work
     let direct = open(options(&cluster, "killgate"));
     up(&direct).await?;
     assert_eq!(direct.snapshot(Freshness::Now).await?.signal_obstacle, None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_pooler_is_recognized_with_a_password_that_is_provided_once_however_long_another_would_take()
+-> Result<()> {
+    let cluster = Cluster::start().await?;
+    cluster.bot().await?;
+    let Some(bouncer) = Bouncer::start(&cluster, "pool_mode = transaction", "killgate")? else {
+        return Ok(());
+    };
+    eventually("it listens", async || Ok(TcpStream::connect(("127.0.0.1", bouncer.port)).ok())).await?;
+    for (port, is_pooled) in [(bouncer.port, true), (cluster.port(), false)] {
+        let mut options = hosts(&[port], "killgate", SessionAttributes::Any);
+        let may_answer = Arc::new(AtomicBool::new(true));
+        options.password = Arc::new(move || {
+            let answers = may_answer.swap(false, Ordering::SeqCst);
+            Box::pin(async move { if answers { Ok(None) } else { std::future::pending().await } })
+        });
+        let target = open(options);
+        up(&target).await?;
+        let TargetStatus::Up(info) = target.status() else { anyhow::bail!("it was up") };
+        assert_eq!(info.is_pooled, is_pooled);
+    }
     Ok(())
 }

@@ -46,6 +46,24 @@ async fn the_session_and_all_that_wait_for_it_are_the_same_as_in_the_list_and_no
 }
 
 #[tokio::test]
+async fn those_who_wait_for_others_are_not_read() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    let [stage, _] = stages(&cluster).await?;
+    cluster.sql("create table t (n int); grant all on t to public").await?;
+    let holder = cluster.victim("app").idle_in_transaction("lock table t").await?;
+    let waiter = cluster.victim("app").waiting("begin; lock table t").await?;
+    let other = cluster.victim("app").idle().await?;
+    for (wanted, expected) in
+        [(&other, vec![&other]), (&waiter, vec![&waiter]), (&holder, vec![&holder, &waiter])]
+    {
+        let snapshot = stage.target.look_up(&BTreeSet::from([pid(wanted.pid())])).await?;
+        let found: BTreeSet<_> = snapshot.sessions.iter().map(|session| session.pid.number()).collect();
+        assert_eq!(found, expected.iter().map(|victim| victim.pid()).collect());
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn those_who_ask_at_once_share_two_statements_at_most_and_each_learns_about_their_own_session()
 -> Result<()> {
     let cluster = Cluster::start().await?;
@@ -78,8 +96,9 @@ async fn the_leader_of_a_parallel_worker_is_found_with_it() -> Result<()> {
     let leader = cluster
         .victim("app")
         .running(
+            // It stays in one parallel plan, however joins are planned, and each worker sleeps at its first row.
             "set parallel_setup_cost = 0; set parallel_tuple_cost = 0; set min_parallel_table_scan_size = 0; \
-             select sum(a.n) from big a, big b, big c where a.n + b.n + c.n <> 0",
+             select count(pg_sleep(600)) from big",
         )
         .await?;
     let worker = eventually("a worker", async || {

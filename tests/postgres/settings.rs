@@ -11,7 +11,7 @@ use crate::support::{GUARDED, Stage, open, options, pid, stages, unsignalled, up
 
 /// Each with the first version that has it.
 const SETTINGS: &[(&str, &str, i32)] = &[
-    ("search_path", "'nowhere'", 0),
+    ("search_path", "elsewhere, pg_catalog", 0),
     ("statement_timeout", "1", 0),
     ("lock_timeout", "1", 0),
     ("idle_in_transaction_session_timeout", "1", 0),
@@ -52,6 +52,10 @@ const SETTINGS: &[(&str, &str, i32)] = &[
     ("tcp_user_timeout", "10000", 0),
 ];
 
+/// A function in the place of PostgreSQL's own.
+const ELSEWHERE: &str = "create schema elsewhere; grant usage on schema elsewhere to public; \
+     create function elsewhere.unnest(int4[]) returns setof int4 language sql as 'select 0 where false'";
+
 /// These would stop the test's own sessions too, so only killgate's roles get them.
 const HARMFUL: &[&str] = &[
     "statement_timeout",
@@ -70,6 +74,7 @@ async fn no_setting_of_role_database_or_server_changes_what_killgate_does() -> R
     let cluster = Cluster::start().await?;
     let stages = stages(&cluster).await?;
     let superuser = cluster.superuser().await?;
+    superuser.batch_execute(ELSEWHERE).await?;
     let version: i32 =
         superuser.query_one("select current_setting('server_version_num')::int4", &[]).await?.get(0);
     let has = |since: i32| if since < 0 { version < -since } else { version >= since };
@@ -141,6 +146,7 @@ async fn acts_as_always(cluster: &Cluster, stage: &Stage) -> Result<()> {
             .find(pid(victim.pid()))
             .is_some_and(|session| session.application.is_empty() || session.application == "other")
     );
+    assert!(stage.find_session(pid(victim.pid())).await?.is_some());
     // Longer than the timeouts of the settings: the connection is still the same.
     throwaway_postgres::eventually("half a second has passed on the server", async || {
         let snapshot = stage.target.snapshot(Freshness::Now).await?;
@@ -156,6 +162,35 @@ async fn acts_as_always(cluster: &Cluster, stage: &Stage) -> Result<()> {
     cluster.sql("grant pg_signal_backend to killgate, killgate_guard").await?;
     let words = stage.target.no_such_pid_message(pid(4711));
     assert!(words.is_some_and(|words| words.contains("4711")), "PostgreSQL's WARNING");
+    assert_eq!(stage.carry_out(Action::Terminate, victim.pid()).await?, SignalResult::Sent);
+    assert_eq!(victim.ended().await?, SqlState::ADMIN_SHUTDOWN);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_role_that_a_login_takes_decides_what_killgate_may() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    cluster.bot().await?;
+    cluster
+        .sql(
+            "create role watcher; grant pg_read_all_stats, pg_signal_backend to watcher; create role nobody;
+             grant watcher, nobody to killgate; revoke pg_read_all_stats, pg_signal_backend from killgate;
+             alter role killgate set role = nobody",
+        )
+        .await?;
+    let powerless = open(options(&cluster, "killgate"));
+    up(&powerless).await?;
+    let refused = powerless.snapshot(Freshness::Now).await.map(drop);
+    assert!(
+        refused.as_ref().is_err_and(|error| error.to_string().starts_with("the role nobody does not see")),
+        "{refused:?}"
+    );
+
+    cluster.sql("alter role killgate set role = watcher").await?;
+    let target = open(options(&cluster, "killgate"));
+    up(&target).await?;
+    let mut victim = cluster.victim("app").idle().await?;
+    let stage = Stage { right: SignalRight::Direct, target };
     assert_eq!(stage.carry_out(Action::Terminate, victim.pid()).await?, SignalResult::Sent);
     assert_eq!(victim.ended().await?, SqlState::ADMIN_SHUTDOWN);
     Ok(())

@@ -98,9 +98,12 @@ async fn a_new_session_with_the_same_pid_is_not_signalled() -> Result<()> {
 async fn a_cancel_does_not_affect_the_next_query_but_a_terminate_does() -> Result<()> {
     let cluster = Cluster::start().await?;
     for stage in stages(&cluster).await? {
-        let mut victim = cluster.victim("app").running("select pg_sleep(0.1)").await?;
+        let lock = "select pg_advisory_xact_lock(7)";
+        let holder = cluster.victim("app").idle_in_transaction(lock).await?;
+        let mut victim = cluster.victim("app").waiting(lock).await?;
         let cancel = stage.ask(Action::Cancel, victim.pid()).await?;
         let terminate = stage.ask(Action::Terminate, victim.pid()).await?;
+        drop(holder);
         assert_eq!(victim.ended().await?, SqlState::SUCCESSFUL_COMPLETION);
         victim.run(SLEEP).await?;
 

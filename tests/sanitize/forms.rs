@@ -1,6 +1,7 @@
 //! Examples of sanitized text.
 
 use killgate::discord::sanitize::{block, code, line, plain};
+use regex_syntax::hir::{Class, HirKind};
 
 const ROOMY: usize = 1000;
 
@@ -30,9 +31,18 @@ fn invisible_characters_are_removed() {
 }
 
 #[test]
-fn combining_marks_are_limited() {
-    let marked = format!("e{}f", "\u{301}".repeat(50));
-    assert_eq!(plain(&marked, ROOMY).as_str(), "e\u{301}\u{301}\u{301}f");
+fn piles_of_any_combining_mark_are_cut() {
+    let parsed = regex_syntax::parse(r"\p{M}").expect("a regular expression").into_kind();
+    let HirKind::Class(Class::Unicode(marks)) = parsed else { panic!("a class") };
+    let marks: Vec<_> = marks.iter().flat_map(|range| range.start()..=range.end()).collect();
+    assert!(marks.len() > 2_000, "{}", marks.len());
+    for mark in marks {
+        let text = plain(&format!("e{}f", mark.to_string().repeat(50)), ROOMY);
+        let kept = text.as_str().matches(mark).count();
+        assert!(kept <= 3, "{kept} times {}", mark.escape_unicode());
+    }
+    let accents = format!("e{}f", "\u{301}".repeat(50));
+    assert_eq!(plain(&accents, ROOMY).as_str(), "e\u{301}\u{301}\u{301}f");
 }
 
 #[test]

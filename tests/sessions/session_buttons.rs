@@ -146,3 +146,25 @@ async fn a_pid_that_was_reused_after_the_list_is_refused_at_each_step() {
     assert!(scene.ledger().await.is_empty(), "nothing was requested");
     successor.batch_execute("select 'unharmed'").await.unwrap();
 }
+
+#[tokio::test]
+async fn a_protected_session_is_marked_in_completion_and_its_details_offer_no_request() {
+    let cluster = Cluster::start().await.unwrap();
+    let url = cluster.bot().await.unwrap();
+    let scene = Scene::with(&[("orders", &url)], "[protect]\nusers = [\"^payments$\"]\n").await;
+    let payments = cluster.victim("payments").running("select pg_sleep(600)").await.unwrap();
+    let other = cluster.victim("app").running("select pg_sleep(600)").await.unwrap();
+    let ana = scene.person("ana").in_channel(&scene.incident());
+    for (pid, is_marked) in [(payments.pid(), true), (other.pid(), false)] {
+        let choices = ana.completes("/terminate", "pid", &pid.to_string()).await;
+        let [(name, _)] = &choices[..] else { panic!("{choices:?}") };
+        assert_eq!(name.starts_with("🔒"), is_marked, "{name}");
+    }
+
+    let list = scene.sessions(&[]).await;
+    let details = select(&scene, "ana", &list, payments.pid()).await.message();
+    assert!(details.text().contains("🔒 It is protected: "), "{}", details.text());
+    assert_eq!(details.components(), [""; 0]);
+    let details = select(&scene, "ana", &list, other.pid()).await.message();
+    assert_eq!(details.components().len(), 2, "{}", details.text());
+}

@@ -111,3 +111,23 @@ async fn a_material_change_is_shown_with_the_previous_value() {
     assert!(result.contains("1 waiter released"), "{result}");
     drop(waiter);
 }
+
+#[tokio::test]
+async fn a_card_says_on_top_that_the_reason_for_its_request_is_over() {
+    let env = TestEnv::start().await;
+    env.sql("create table stock (id int); grant all on stock to public").await;
+    let blocker = env.cluster.victim("app").idle_in_transaction("lock table stock").await.unwrap();
+    let mut waiter = env.cluster.victim("app").waiting("select * from stock").await.unwrap();
+    let card = env.request_card("/terminate", blocker.pid()).await;
+    let over = "⚠️ **This may no longer be needed**";
+    assert!(!card.text().contains(over), "{}", card.text());
+
+    env.sql(&format!("select pg_cancel_backend({})", waiter.pid())).await;
+    assert_eq!(waiter.ended().await.unwrap(), SqlState::QUERY_CANCELED);
+
+    let on_top = format!("{over}: it no longer blocks anybody.");
+    card.becomes("the card says so", |card| card.card().description().starts_with(&on_top)).await;
+    // Another one waits: the reason is there again.
+    let _again = env.cluster.victim("app").waiting("select * from stock").await.unwrap();
+    card.becomes("the card no longer says so", |card| !card.text().contains(over)).await;
+}

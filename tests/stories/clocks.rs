@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use throwaway_postgres::SqlState;
 
 use crate::environment::{APPROVE, TestEnv};
+use crate::faketime::{libfaketime, set_clock_file, variables};
 
 /// An environment whose bot is not started yet and takes its clock from `set_clock`. `None` without libfaketime.
 async fn env_with_a_settable_clock(expires_after: &str) -> Option<TestEnv> {
@@ -25,34 +25,9 @@ async fn env_with_a_settable_clock(expires_after: &str) -> Option<TestEnv> {
     Some(env)
 }
 
-/// What makes a process take its clock from a file.
-fn variables(library: &Path, clock: &Path) -> [(&'static str, String); 4] {
-    [
-        ("LD_PRELOAD", library.display().to_string()),
-        ("FAKETIME_TIMESTAMP_FILE", clock.display().to_string()),
-        // Otherwise it reads the file every ten seconds.
-        ("FAKETIME_NO_CACHE", "1".to_owned()),
-        // Only the clock that people set jumps.
-        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
-    ]
-}
-
-fn libfaketime() -> Option<PathBuf> {
-    let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib", "/usr/lib64"];
-    let libraries = folders.map(|folder| PathBuf::from(folder).join("faketime/libfaketimeMT.so.1"));
-    libraries.into_iter().find(|library| library.exists())
-}
-
 /// Sets the clock that the bot sees this far from the real one, such as `-3600`, in seconds.
 fn set_clock(env: &TestEnv, offset: &str) {
     set_clock_file(&env.path("clock"), offset);
-}
-
-fn set_clock_file(clock: &Path, offset: &str) {
-    // Replaced in one step, because a process reads it at any time.
-    let new = clock.with_extension("new");
-    fs::write(&new, offset).unwrap();
-    fs::rename(&new, clock).unwrap();
 }
 
 /// How far the time of a record is from the real one.

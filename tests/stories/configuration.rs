@@ -5,9 +5,10 @@ use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 use discord_sim::Fault;
+use throwaway_postgres::{Cluster, SqlState};
 use tokio::process::Command;
 
-use crate::environment::{LIMIT, TestEnv, free_address};
+use crate::environment::{APPROVE, LIMIT, TestEnv, free_address};
 
 #[tokio::test]
 async fn six_errors_are_reported_at_once() {
@@ -190,4 +191,32 @@ async fn run_program(arguments: &[&str], stdout: impl Into<Stdio>) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_killgate"));
     let child = command.args(arguments).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
     child.wait_with_output().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_ledger_is_kept_on_the_primary_although_a_standby_comes_first_in_its_url() {
+    let standby = Cluster::start().await.unwrap();
+    let mut env = TestEnv::builder().start_without_bot().await;
+    for server in [&standby, &env.cluster] {
+        server.role("keeper").await.unwrap();
+        server.sql("create database ledger owner keeper").await.unwrap();
+    }
+    standby.stop().await.unwrap();
+    fs::write(standby.folder().join("data/standby.signal"), "").unwrap();
+    standby.start_again().await.unwrap();
+    let url = format!(
+        "postgresql://keeper@127.0.0.1:{},127.0.0.1:{}/ledger?target_session_attrs=primary",
+        standby.port(),
+        env.cluster.port()
+    );
+    env.change_config("sqlite:killgate.db", &url);
+    env.start_bot().await;
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    env.react("ben", &card, APPROVE);
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
+    let keeper = env.cluster.connect("keeper", "ledger").await.unwrap();
+    let records = keeper.query_one("select count(*) from killgate_ledger.record", &[]).await.unwrap();
+    assert!(records.get::<_, i64>(0) >= 5, "on the primary");
 }

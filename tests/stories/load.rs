@@ -1,32 +1,60 @@
 //! Clients and readers around the process cannot delay it.
 
 use std::io::{PipeWriter, Write};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use throwaway_postgres::{SqlState, eventually};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::environment::{APPROVE, LIMIT, TestEnv, free_address};
 
 /// A stop takes no longer.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
+/// How many connections are open at once, and how long each may last.
+const MAX_CONNECTIONS: usize = 64;
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[tokio::test]
 async fn idle_http_clients_keep_no_probe_and_no_approval_from_being_answered() {
     let http = free_address();
     let env = TestEnv::builder().http(&http).start().await;
+    let began = Instant::now();
     let mut idle = Vec::new();
-    for _ in 0..300 {
+    for _ in 0..MAX_CONNECTIONS {
         idle.push(TcpStream::connect(&http).await.unwrap());
     }
     let ready = reqwest::get(format!("http://{http}/readyz")).await.unwrap();
     assert_eq!(ready.status(), 200);
-    let mut first = idle.remove(0);
-    let read = timeout(LIMIT, first.read(&mut [0; 1])).await;
-    assert!(matches!(read.expect("it is closed in time"), Ok(0) | Err(_)), "the oldest connection is closed");
+    // The oldest made room for it, long before it would have had to end.
+    let first = timeout_at(began + CONNECTION_TIMEOUT, idle[0].read(&mut [0; 1])).await;
+    assert!(matches!(first.expect("it is closed in time"), Ok(0) | Err(_)));
     approve_and_see_it_end(&env).await;
+}
+
+#[tokio::test]
+async fn an_http_client_that_never_ends_its_request_is_not_waited_for() {
+    let http = free_address();
+    let _env = TestEnv::builder().http(&http).start().await;
+    let mut half = TcpStream::connect(&http).await.unwrap();
+    half.write_all(b"GET /readyz HTTP/1.1\r\n").await.unwrap();
+    let read = timeout(LIMIT, half.read(&mut [0; 1])).await;
+    assert!(matches!(read.expect("it is closed in time"), Ok(0) | Err(_)));
+}
+
+#[tokio::test]
+async fn http_clients_need_no_descriptors_of_the_bot_although_the_soft_limit_is_low() {
+    let http = free_address();
+    let mut env = TestEnv::builder().http(&http).start_without_bot().await;
+    env.limit_descriptors(40);
+    env.start_bot().await;
+    let mut clients = Vec::new();
+    for _ in 0..MAX_CONNECTIONS {
+        clients.push(TcpStream::connect(&http).await.unwrap());
+    }
+    approve_and_see_it_end(&env).await;
+    assert!(!env.log().contains("accepted no connection"), "{}", env.log());
 }
 
 #[tokio::test]

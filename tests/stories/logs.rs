@@ -1,9 +1,12 @@
 //! The log contains every step of a request under its number, and no query text.
 
 use discord_sim::Fault;
+use regex::Regex;
 use serde_json::Value;
+use throwaway_postgres::{Cluster, SqlState};
+use tokio::net::TcpListener;
 
-use crate::environment::{APPROVE, TestEnv};
+use crate::environment::{APPROVE, LIMIT, TestEnv};
 
 #[tokio::test]
 async fn every_log_line_about_a_request_has_its_number_and_no_query_text() {
@@ -58,4 +61,68 @@ async fn every_log_line_about_a_request_has_its_number_and_no_query_text() {
         }
     }
     assert!(!log.contains("customer"), "a literal of a query");
+}
+
+#[tokio::test]
+async fn every_event_is_one_line_although_errors_have_causes_and_backtraces() {
+    let mut env = TestEnv::builder().start_without_bot().await;
+    env.set_variable("RUST_BACKTRACE", "1");
+    env.start_bot().await;
+    let mut victim = env.sleeping_session().await;
+    for (call, fault) in [
+        ("POST /interactions/*/*/callback", Fault::Reset),
+        ("PUT /channels/*/messages/*/reactions/**", Fault::Error { status: 403, code: 50001 }),
+        ("PATCH /channels/*/messages/*", Fault::Status(500)),
+        ("POST /channels/*/messages", Fault::Error { status: 403, code: 50013 }),
+    ] {
+        env.sim.fails_next(1, call, fault);
+    }
+    let card = env.request_card("/terminate", victim.pid()).await;
+    env.react("ben", &card, APPROVE);
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
+    assert!(env.stop_bot().await.success());
+
+    let log = env.log();
+    let timestamp = Regex::new(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z +[A-Z]+ ").unwrap();
+    for line in log.lines() {
+        assert!(timestamp.is_match(line), "{line}");
+    }
+    assert!(log.contains(r"\nCaused by:\n") || log.contains(r"\nStack backtrace:\n"), "{log}");
+}
+
+#[tokio::test]
+async fn the_log_begins_with_what_killgate_serves_and_names_an_absent_target_once() {
+    let billing = Cluster::start().await.unwrap();
+    let (url, port) = (billing.bot().await.unwrap(), billing.port());
+    billing.stop().await.unwrap();
+    let silent = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    let section = format!("[[target]]\nname = \"billing\"\nurl = \"{url}\"");
+    let env = TestEnv::builder().section(&section).start().await;
+    let first = env.log().lines().next().unwrap().to_owned();
+    for part in [
+        "killgate starts",
+        &format!("version=\"{}\"", env!("CARGO_PKG_VERSION")),
+        &format!("guild={}", env.sim.guild_id()),
+        &format!("orders (127.0.0.1:{}), billing (127.0.0.1:{port})", env.cluster.port()),
+        &format!("ledger=\"{}\"", env.path("killgate.db").display()),
+    ] {
+        assert!(first.contains(part), "{part}: {first}");
+    }
+
+    // Each connection is closed at once.
+    for _ in 0..4 {
+        drop(silent.accept().await.unwrap());
+    }
+    let log = env.log();
+    let named = log.lines().filter(|line| line.contains("not reachable") && line.contains("\"billing\""));
+    assert_eq!(named.count(), 1, "{log}");
+    drop(silent);
+    billing.start_again().await.unwrap();
+    let connected = Regex::new("connected target=\"billing\" failed_attempts=(\\d+)").unwrap();
+    let attempts = || {
+        let log = env.log();
+        connected.captures(&log).map(|found| found[1].parse::<u32>().unwrap())
+    };
+    assert!(env.sim.awaits(LIMIT, "the target is there again", attempts).await >= 4);
 }

@@ -38,6 +38,8 @@ mod components;
 mod configuration;
 mod consequences;
 mod environment;
+#[path = "../fixture/faketime.rs"]
+mod faketime;
 mod guard;
 mod identity;
 mod incidents;

@@ -188,3 +188,18 @@ async fn a_damaged_ledger_is_announced_in_the_channels_of_a_category_too() {
         || channel.messages().into_iter().find(|message| message.content().contains("ledger is damaged"));
     env.sim.awaits(LIMIT, "an alert", alert).await;
 }
+
+#[tokio::test]
+async fn a_thread_that_was_deleted_while_the_bot_was_away_ends_what_was_open_there() {
+    let mut env = TestEnv::start().await;
+    let thread = env.sim.creates_thread(&env.incident_channel(), "outage");
+    let (victim, _) = request_in(&env, &thread).await;
+    env.kill_bot().await;
+    env.sim.deletes_channel(&thread);
+
+    env.start_bot().await;
+
+    let record = env.wait_for_finished(1).await;
+    assert_eq!(record["outcome"], "withdrawn", "{record}");
+    assert!(victim.still_alive().await.unwrap());
+}

@@ -1,5 +1,7 @@
 //! Cards and results are posted exactly once, whatever fails in Discord.
 
+use std::time::Duration;
+
 use discord_sim::Fault;
 use throwaway_postgres::SqlState;
 
@@ -122,4 +124,42 @@ async fn many_open_cards_respect_discords_rate_limits() {
     let calls = env.sim.calls();
     let limited: Vec<_> = calls.iter().filter(|call| call.status == Some(429)).collect();
     assert!(limited.len() <= cards.len(), "{limited:#?}");
+}
+
+#[tokio::test]
+async fn a_card_by_itself_that_discord_rejects_withdraws_its_request() {
+    let env = TestEnv::start().await;
+    let victim = env.sleeping_session().await;
+    env.sim.fails_next(9, "POST /interactions/*/*/callback", Fault::Status(503));
+    env.sim.fails_next(1, "POST /channels/*/messages", Fault::Error { status: 400, code: 50035 });
+
+    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
+    typed.option("pid", victim.pid()).send_off().unwrap();
+
+    assert_eq!(env.wait_for_finished(1).await["outcome"], "withdrawn");
+    let told = env.incident_channel().message(|message| message.content().starts_with("Withdrawn")).await;
+    assert!(told.content().contains("Discord rejected its card"), "{}", told.content());
+    assert!(victim.still_alive().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_result_that_is_owed_comes_before_explanations() {
+    let env = TestEnv::start().await;
+    let mut victim = env.sleeping_session().await;
+    let other = env.sleeping_session().await;
+    let approved = env.request_card("/terminate", victim.pid()).await;
+    let open = env.request_card("/terminate", other.pid()).await;
+    let late = Fault::Delay(Duration::from_secs(3));
+    env.sim.fails_next(1, "POST /channels/*/messages", late);
+
+    env.react("ben", &approved, APPROVE);
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    env.wait_for_finished(1).await;
+    env.react("ivy", &open, APPROVE);
+    env.wait_for_notices(&open).await;
+
+    let messages = env.incident_channel().messages();
+    let place = |card| messages.iter().position(|message| message.replies_to(card));
+    let (result, explanation) = (place(&approved), place(&open));
+    assert!(result.is_some() && result < explanation, "{}", env.sim.transcript());
 }

@@ -45,3 +45,21 @@ async fn query_text_full_shows_the_whole_query() {
     let card = env.request_card("/terminate", victim.pid()).await;
     assert!(card.text().contains(SECRET), "{}", card.text());
 }
+
+#[tokio::test]
+async fn a_setting_in_double_quotes_appears_in_neither_channel_ledger_nor_log() {
+    let env = TestEnv::start().await;
+    let statement = format!("set app.password = \"{SECRET}\"; select pg_sleep(600)");
+    let victim = env.session_running(&statement).await;
+    victim.seen(&format!("query like '%{SECRET}%'")).await.unwrap();
+
+    let card = env.request_card("/terminate", victim.pid()).await;
+    assert!(card.text().contains("set app.password ="), "{}", card.text());
+    env.person("ana").in_channel(&env.incident_channel()).types("/sessions").send().await;
+    env.react("ben", &card, APPROVE);
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
+
+    assert!(!env.sim.transcript().contains(SECRET), "{}", env.sim.transcript());
+    assert!(!env.export(&[]).await.contains(SECRET));
+    assert!(!env.log().contains(SECRET), "{}", env.log());
+}

@@ -1,5 +1,6 @@
 //! What Discord, or the edge in front of it, refuses.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use discord_sim::Fault;
@@ -145,13 +146,15 @@ async fn embeds_that_a_moderator_suppressed_are_back_with_the_next_edit() {
 #[tokio::test]
 async fn commands_that_another_tool_deleted_come_back() {
     let env = TestEnv::start().await;
+    let compared = || env.sim.calls_like("GET /applications/*/guilds/*/commands").len();
+    env.sim.eventually(LIMIT, "the bot has compared them by itself", || compared() == 2).await;
     let token = secrecy::SecretString::from(env.sim.token());
     let api = killgate::discord::api::ApiClient::new(&env.sim.api_url(), &token, None).unwrap();
     let guild = serenity::model::id::GuildId::new(env.sim.guild_id());
     let every = Duration::from_millis(50);
     let application = api.current_application().await.unwrap().id;
     let commands = CommandRegistration { api, application, guild, budget: RegistrationBudget::default() };
-    let keeping = tokio::spawn(commands.clone().keep_registered(every));
+    let keeping = tokio::spawn(commands.clone().keep_registered(every, Arc::default()));
 
     // Discord allows 200 new commands a day.
     for _ in 0..10 {
@@ -161,12 +164,20 @@ async fn commands_that_another_tool_deleted_come_back() {
     }
     keeping.abort();
     env.sim.deletes_commands();
-    let keeping = tokio::spawn(commands.keep_registered(every));
-    let compared = || env.sim.calls_like("GET /applications/*/guilds/*/commands").len();
+    let keeping = tokio::spawn(commands.keep_registered(every, Arc::default()));
     let before = compared();
     env.sim.eventually(LIMIT, "they were compared again", || compared() > before + 4).await;
     assert_eq!(env.sim.commands(), [""; 0], "ten times a day, by whichever task");
     keeping.abort();
+}
+
+#[tokio::test]
+async fn a_new_session_finds_the_commands_that_another_tool_deleted() {
+    let env = TestEnv::start().await;
+    env.sim.deletes_commands();
+    env.sim.gateway().invalidates_sessions(false);
+    let is_back = || env.sim.commands().contains(&"terminate".to_owned());
+    env.sim.eventually(LIMIT, "the commands are there again", is_back).await;
 }
 
 #[tokio::test]
@@ -208,4 +219,28 @@ async fn a_result_that_may_not_be_a_reply_is_posted_by_itself() {
         || channel.messages().into_iter().find(|message| message.content().starts_with("Terminated"));
     let result = env.sim.awaits(LIMIT, "the result", result).await;
     assert!(!result.replies_to(&card), "{}", result.content());
+}
+
+#[tokio::test]
+async fn a_list_whose_first_answers_were_all_lost_is_filled_in() {
+    let env = TestEnv::start().await;
+    let victim = env.sleeping_session().await;
+    env.wait_for_bot_backend().await;
+    let superuser = env.cluster.superuser().await.unwrap();
+    for lost in [
+        Fault::EffectThenReset,
+        Fault::EffectThenHang,
+        Fault::EffectThenError { status: 404, code: 10062 },
+        Fault::EffectThenError { status: 500, code: 0 },
+    ] {
+        superuser.batch_execute("begin; lock table pg_authid in access exclusive mode").await.unwrap();
+        env.sim.fails_next(9, "POST /interactions/*/*/callback", lost.clone());
+        let typed = env.person("ana").in_channel(&env.incident_channel()).types("/sessions");
+        let answer = typed.send_off().unwrap();
+        assert!(answer.acknowledged().await, "{lost:?}");
+        superuser.batch_execute("rollback").await.unwrap();
+        let list = answer.filled().await.message();
+        list.becomes("the list", |list| list.text().contains(&victim.pid().to_string())).await;
+        env.sim.fails_no_more();
+    }
 }

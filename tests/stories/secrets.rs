@@ -144,3 +144,17 @@ async fn a_password_command_is_run_at_each_connect_so_that_a_token_may_change() 
         assert!(!said.contains(secret) && !env.log().contains(secret), "{said}");
     }
 }
+
+/// Each host of a target is tried by itself, and each time the program runs again.
+#[tokio::test]
+async fn a_slow_password_command_is_no_fault_of_a_host_or_a_pooler() {
+    let slow = "password_command = ['sh', '-c', 'test ! -e called || sleep 6; touch called; cat password']";
+    let env = TestEnv::builder().password_from(PASSWORD, slow).start_without_bot().await;
+    let host = format!("127.0.0.1:{}", env.cluster.port());
+    env.change_config(&host, &format!("{host},{host}"));
+    let checked = env.run_killgate(&["check"]).await;
+    let lines = String::from_utf8(checked.stdout).unwrap();
+    let good = |line: &str| lines.lines().filter(|found| found.starts_with(line)).count();
+    assert_eq!(good(&format!("ok    target orders: host {host}: it accepts connections")), 2, "{lines}");
+    assert_eq!(good("ok    target orders: pooler: "), 1, "{lines}");
+}

@@ -2,10 +2,10 @@
 
 use discord_sim::Message;
 use serde_json::Value;
-use throwaway_postgres::SqlState;
 use throwaway_postgres::victim::Victim;
+use throwaway_postgres::{Cluster, SqlState};
 
-use crate::environment::{APPROVE, COUNTS_CANCELS, SignalRight, TestEnv, signal};
+use crate::environment::{APPROVE, COUNTS_CANCELS, SignalRight, TestEnv, free_address, signal};
 
 async fn pool(env: &TestEnv, size: usize) -> Vec<Victim> {
     let mut victims = Vec::new();
@@ -120,7 +120,8 @@ test_with_both_rights! {
 
 #[tokio::test]
 async fn several_cancels_end_the_queries_and_the_sessions_stay() {
-    let env = TestEnv::builder().section("[limits]\nconfirm_within = \"1s\"").start().await;
+    let http = free_address();
+    let env = TestEnv::builder().http(&http).section("[limits]\nconfirm_within = \"1s\"").start().await;
     let mut victims = [env.sleeping_session().await, env.sleeping_session().await];
     let stubborn = env.session_running(COUNTS_CANCELS).await;
     let mut pids = numbers(&victims);
@@ -135,6 +136,12 @@ async fn several_cancels_end_the_queries_and_the_sessions_stay() {
         assert_eq!(victim.ended().await.unwrap(), SqlState::QUERY_CANCELED);
         assert!(victim.still_alive().await.unwrap());
     }
+    let metrics = reqwest::get(format!("http://{http}/metrics")).await.unwrap().text().await.unwrap();
+    let counted = "killgate_requests_total{action=\"cancel\",outcome=\"mixed\"} 1\n";
+    assert!(metrics.contains(counted), "{metrics}");
+    let place = env.person("ana").in_channel(&env.incident_channel());
+    let list = place.types("/requests").option("status", "closed").send().await.text();
+    assert!(list.contains("2 of 3"), "{list}");
 }
 
 #[tokio::test]
@@ -266,17 +273,10 @@ async fn several_sessions_of_a_list_are_picked_and_all_of_them_are_asked_for_at_
     let place = env.person("ana").in_channel(&env.incident_channel());
     let list = place.types("/sessions").option("view", "idle-in-transaction").send().await.message();
     let menu = "1s";
-    let values: Vec<_> = list.json()["components"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .flat_map(|row| row["components"].as_array().unwrap().clone())
-        .flat_map(|component| component["options"].as_array().cloned().unwrap_or_default())
-        .map(|option| option["value"].as_str().unwrap().to_owned())
-        .collect();
+    let values = menu_of(&list);
     assert_eq!(values.len(), 4, "every session of the list, not only of the page");
 
-    let two: Vec<_> = values.iter().take(2).map(String::as_str).collect();
+    let two: Vec<_> = values.iter().take(2).map(|(_, value)| value.as_str()).collect();
     let picked = env.person("ana").chooses(&list, menu, two).await.message();
     assert!(picked.is_ephemeral() && picked.text().contains("2 sessions on orders"), "{}", picked.text());
 
@@ -294,4 +294,85 @@ async fn several_sessions_of_a_list_are_picked_and_all_of_them_are_asked_for_at_
     }
     env.assert_outcome(1, &card, "terminated", "Terminated 4 of 4").await;
     assert!(later.still_alive().await.unwrap() && bystander.still_alive().await.unwrap());
+}
+
+/// The pid and the value of each option of the menu of a list.
+fn menu_of(list: &Message) -> Vec<(i32, String)> {
+    let rows = list.json()["components"].as_array().unwrap().clone();
+    let components = rows.iter().flat_map(|row| row["components"].as_array().unwrap().clone());
+    let options =
+        components.flat_map(|component| component["options"].as_array().cloned().unwrap_or_default());
+    let text = |option: &Value, key: &str| option[key].as_str().unwrap().to_owned();
+    let pid = |option: &Value| text(option, "label").split(" · ").next().unwrap().parse().unwrap();
+    options.map(|option| (pid(&option), text(&option, "value"))).collect()
+}
+
+#[tokio::test]
+async fn an_approval_of_two_that_were_picked_ends_these_two() {
+    let env = TestEnv::start().await;
+    let victims = pool(&env, 4).await;
+    let place = env.person("ana").in_channel(&env.incident_channel());
+    let list = place.types("/sessions").option("view", "idle-in-transaction").send().await.message();
+    let mut options = menu_of(&list);
+    options.truncate(2);
+    let values: Vec<_> = options.iter().map(|(_, value)| value.as_str()).collect();
+    let picked = env.person("ana").chooses(&list, "1s", values).await.message();
+    let form = env.person("ana").presses(&picked, "1T:").await;
+    let card = env.person("ana").submits(&form, [("reason", "two of them")]).await.message();
+    env.wait_for_bot_reactions(&card).await;
+    env.react("ben", &card, APPROVE);
+    env.assert_outcome(1, &card, "terminated", "Terminated 2 of 2").await;
+    for mut victim in victims {
+        if options.iter().any(|(pid, _)| *pid == victim.pid()) {
+            assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+        } else {
+            assert!(victim.still_alive().await.unwrap());
+        }
+    }
+}
+
+#[tokio::test]
+async fn own_repeated_and_other_targets_pids_are_all_named_in_one_refusal() {
+    let other = Cluster::start().await.unwrap();
+    let section = format!("[[target]]\nname = \"billing\"\nurl = \"{}\"", other.bot().await.unwrap());
+    let env = TestEnv::builder().section(&section).start().await;
+    let victims = pool(&env, 2).await;
+    let own = env.wait_for_bot_backend().await;
+    let elsewhere = other.victim("app").idle().await.unwrap();
+    let [first, second] = [victims[0].pid(), victims[1].pid()];
+    let place = env.person("ana").in_channel(&env.incident_channel());
+    let also = format!("{own} {first} {} {second}", elsewhere.pid());
+    let refused = place.types("/terminate").option("pid", first).option("also", also).send().await;
+
+    assert!(refused.is_ephemeral(), "{}", refused.text());
+    let text = refused.content();
+    for part in [
+        format!("{own}: protected, it is one of killgate's own connections"),
+        format!("{first}: given twice"),
+        format!("{}: a session of billing, not of orders", elsewhere.pid()),
+        second.to_string(),
+    ] {
+        assert!(text.contains(&part), "{part}: {text}");
+    }
+    assert!(env.events(1).await.is_empty(), "nothing is asked by itself");
+}
+
+#[tokio::test]
+async fn a_list_needs_a_reason_where_one_is_required() {
+    let env = TestEnv::builder().section("[approval]\nrequire_reason = true").start().await;
+    let mut victims = pool(&env, 2).await;
+    let also = victims[1].pid().to_string();
+    let place = env.person("ana").in_channel(&env.incident_channel());
+    let typed = || place.types("/terminate").option("pid", victims[0].pid()).option("also", also.as_str());
+    let refused = typed().send().await;
+    assert!(refused.is_ephemeral(), "{}", refused.text());
+    assert!(refused.content().starts_with("A reason is required."), "{}", refused.content());
+    assert!(env.events(1).await.is_empty());
+    let card = typed().option("reason", "the pool is stuck").send().await.message();
+    env.wait_for_bot_reactions(&card).await;
+    env.react("ben", &card, APPROVE);
+    for victim in &mut victims {
+        assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    }
+    assert_eq!(env.ledger().await[0]["reason"], "the pool is stuck");
 }

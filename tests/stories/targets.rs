@@ -4,7 +4,7 @@ use discord_sim::MemberSpec;
 use throwaway_postgres::{Cluster, SqlState};
 use tokio::net::TcpListener;
 
-use crate::environment::{APPROVE, LIMIT, SLEEP, TestEnv};
+use crate::environment::{APPROVE, LIMIT, SLEEP, TestEnv, menu_values};
 
 const DORIS: u64 = 1_400_000_000_000_000_778;
 
@@ -88,6 +88,39 @@ async fn a_pid_on_several_targets_is_refused_with_the_list() {
     env.wait_for_bot_reactions(&card).await;
     env.react("ben", &card, APPROVE);
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+}
+
+#[tokio::test]
+async fn sessions_of_two_targets_cannot_be_one_request() {
+    let cluster = Cluster::start().await.unwrap();
+    let url = cluster.bot().await.unwrap();
+    let billing_target = format!("[[target]]\nname = \"billing\"\nurl = \"{url}\"");
+    let env = TestEnv::builder().section(&billing_target).start().await;
+    let on_orders = env.sleeping_session().await;
+    let on_billing = cluster.victim("app").running(SLEEP).await.unwrap();
+
+    // With a pid that only one target has, the target may be left out.
+    let place = env.person("ana").in_channel(&env.incident_channel());
+    let typed = place.types("/cancel").option("pid", on_orders.pid());
+    let answer = typed.option("also", on_billing.pid().to_string()).send().await.message();
+    assert!(answer.is_ephemeral());
+    let expected =
+        format!("Nothing was requested. {}: a session of billing, not of orders.", on_billing.pid());
+    assert!(answer.content().starts_with(&expected), "{}", answer.content());
+
+    let list = place.types("/sessions").send().await.message();
+    let values = menu_values(&list);
+    assert_eq!(values.len(), 2, "{values:?}");
+    let answer = env.person("ana").chooses(&list, "1s", values.iter().map(String::as_str)).await.message();
+    assert!(answer.is_ephemeral());
+    assert!(
+        answer.content().starts_with("The sessions that you picked are on several targets"),
+        "{}",
+        answer.content()
+    );
+
+    assert!(env.ledger().await.is_empty());
+    assert!(on_orders.still_alive().await.unwrap() && on_billing.still_alive().await.unwrap());
 }
 
 #[tokio::test]

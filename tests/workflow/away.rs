@@ -48,6 +48,24 @@ fn an_approval_made_while_the_bot_was_away_counts_when_it_is_back() {
 }
 
 #[test]
+fn a_denial_taken_back_before_the_channel_was_looked_at_after_a_restart_still_counts() {
+    let world = calm();
+    let mut card = None;
+    while_the_bot_lives(&world, async |bot| card = Some(ana_asks(&world, &bot).await));
+    let card = card.expect("a card");
+    world.with(|state| state.faults.discord.slow = Duration::from_secs(5));
+    while_the_bot_lives(&world, async |_| {
+        a_moment().await;
+        world.with(|state| state.react(BEN, card, Vote::Deny));
+        a_moment().await;
+        world.with(|state| state.take_back(BEN, card, Vote::Deny));
+        assert_eq!(outcomes(&world), [], "the channel may show another outcome");
+        sleep(Duration::from_secs(30)).await;
+    });
+    assert_eq!(outcomes(&world), [Outcome::Denied]);
+}
+
+#[test]
 fn a_reaction_on_a_card_that_closed_before_the_restart_is_an_attempt_on_record() {
     let world = calm();
     let mut card = None;

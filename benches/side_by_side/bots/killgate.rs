@@ -22,6 +22,15 @@ pub async fn start(binary: &Path, targets: &[Target], history: Option<&Path>) ->
     start_in(Guild::open().await, binary, targets, history).await
 }
 
+/// With a log line for each step, as JSON.
+pub async fn start_traced(binary: &Path, target: Target) -> Result<Bot> {
+    let guild = Guild::open().await;
+    let folder = tempfile::tempdir()?;
+    let mut command = run(binary, folder.path(), &[target], &guild)?;
+    command.args(["--log-format", "json"]).env("RUST_LOG", "killgate=debug,info");
+    Bot::start(command, guild, folder).await
+}
+
 /// The same in this guild.
 pub async fn start_in(
     guild: Guild,
@@ -33,10 +42,14 @@ pub async fn start_in(
     if let Some(history) = history {
         fs::copy(history, folder.path().join(LEDGER)).context("the ledger is not copied")?;
     }
-    let config = configure(folder.path(), targets, &guild)?;
+    Bot::start(run(binary, folder.path(), targets, &guild)?, guild, folder).await
+}
+
+fn run(binary: &Path, folder: &Path, targets: &[Target], guild: &Guild) -> Result<Command> {
+    let config = configure(folder, targets, guild)?;
     let mut command = Command::new(binary);
     command.args(["run", "--config"]).arg(config).env_remove("DISCORD_TOKEN").env_remove("RUST_LOG");
-    Bot::start(command, guild, folder).await
+    Ok(command)
 }
 
 /// Writes a configuration for `guild` into `folder`.

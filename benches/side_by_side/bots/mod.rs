@@ -78,6 +78,11 @@ impl Bot {
         Ok((card, took))
     }
 
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        said(&self.folder)
+    }
+
     pub async fn stop(mut self) -> Result<()> {
         Ok(self.process.kill().await?)
     }

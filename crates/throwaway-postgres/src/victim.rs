@@ -98,7 +98,10 @@ impl Victim {
         let connection = Some(tokio::spawn(connection));
         let own = "select pid, (extract(epoch from backend_start) * 1e6)::int8 \
                    from pg_stat_activity where pid = pg_backend_pid()";
-        let row = client.query_one(own, &[]).await?;
+        // Not prepared: the message that closes a prepared statement could reach a session that is just being terminated, and
+        // the answer to that, a reset connection, hides PostgreSQL's own words.
+        let rows = client.query_typed(own, &[]).await?;
+        let row = rows.first().context("a session sees itself")?;
         Ok(Self {
             pid: row.get(0),
             backend_start_us: row.get(1),

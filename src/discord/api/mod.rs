@@ -57,6 +57,7 @@ pub use route::RouteName;
 use secrecy::{ExposeSecret, SecretString};
 pub(in crate::discord) use send::UNKNOWN_GUILD;
 use server_clock::ServerClock;
+use tokio::sync::Semaphore;
 
 use super::https_proxy::HttpsProxy;
 use crate::common::backoff::Jitter;
@@ -68,6 +69,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long an idle connection is kept, so that the first answer after a quiet time need not wait for a new one. If
 /// Discord closes it earlier, that is noticed at once.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_mins(10);
+/// How many calls are on their way at once. Further ones wait, so that a burst of commands does not open a connection for
+/// each. Discord allows 50 a second, and far more only for the answers to interactions.
+const MAX_CALLS_AT_ONCE: usize = 64;
+/// How many idle connections are kept after a burst.
+const MAX_IDLE_CONNECTIONS: usize = 8;
 /// TCP keepalive, which detects that the other end of an idle connection is gone.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
@@ -88,6 +94,7 @@ struct ClientState {
     base_url: String,
     proxy: Option<HttpsProxy>,
     rate_limits: RateLimits,
+    places: Semaphore,
     server_clock: ServerClock,
     jitter: Jitter,
 }
@@ -115,6 +122,7 @@ impl ApiClient {
             .tcp_nodelay(true)
             .tcp_keepalive(KEEPALIVE)
             .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+            .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS)
             .no_proxy();
         if let Some(proxy) = proxy {
             let proxy = proxy.for_rest_api();
@@ -130,6 +138,7 @@ impl ApiClient {
                 base_url: api_url.trim_end_matches('/').to_owned(),
                 proxy: proxy.cloned(),
                 rate_limits: RateLimits::default(),
+                places: Semaphore::new(MAX_CALLS_AT_ONCE),
                 server_clock: ServerClock::default(),
                 jitter: Jitter::random(),
             }),

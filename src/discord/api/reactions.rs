@@ -16,6 +16,33 @@ struct ReactingUser {
     id: UserId,
 }
 
+/// The reactions of a message with one emoji, as it is spelled there.
+#[derive(Debug, Deserialize)]
+pub struct ReactionCount {
+    pub emoji: ReactionType,
+    #[serde(default)]
+    count_details: CountDetails,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct CountDetails {
+    #[serde(default)]
+    burst: u64,
+}
+
+#[derive(Deserialize)]
+struct MessageReactions {
+    #[serde(default)]
+    reactions: Vec<serde_json::Value>,
+}
+
+impl ReactionCount {
+    /// Whether some of them are super reactions. Discord always says how many (its specification, `count_details`).
+    pub fn has_super(&self) -> bool {
+        self.count_details.burst > 0
+    }
+}
+
 impl ApiClient {
     /// Adds a reaction of the bot to a message. Discord's rate limit for this call is about four per second.
     pub async fn add_reaction(
@@ -27,6 +54,18 @@ impl ApiClient {
         let reaction = &emoji.as_data();
         let route = Route::ChannelMessageReactionMe { channel_id, message_id, reaction };
         self.send(ApiCall::new(Method::PUT, route, RetryPolicy::Idempotent)).await.map(drop)
+    }
+
+    /// How often each emoji is on the message. Those that cannot be read are not ours, and left out.
+    pub async fn reaction_counts(
+        &self,
+        channel_id: ChannelId,
+        message_id: MessageId,
+    ) -> Result<Vec<ReactionCount>, ApiError> {
+        let message: MessageReactions =
+            self.json(ApiCall::get(Route::ChannelMessage { channel_id, message_id })).await?;
+        let counts = message.reactions.into_iter();
+        Ok(counts.filter_map(|count| serde_json::from_value(count).ok()).collect())
     }
 
     /// All users who have this reaction on the message now, normal or super (Discord documentation, "Get Reactions",

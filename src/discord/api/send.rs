@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use super::error::error_chain;
 use super::error_response::RetryAfter;
@@ -151,9 +151,14 @@ impl ApiClient {
 
     /// Uses at most half of the remaining time, so that a connection that silently died leaves time for another attempt.
     async fn attempt(&self, call: &ApiCall<'_>, deadline: Instant) -> Result<ApiResponse, AttemptFailure> {
+        let Ok(Ok(_place)) = timeout_at(deadline, self.shared.places.acquire()).await else {
+            let why = "too many other calls wait for their answers".to_owned();
+            return Err(AttemptFailure { effect: CallEffect::None, why });
+        };
         let remaining = deadline.saturating_duration_since(Instant::now());
         let limit = (remaining / 2).clamp(MIN_ATTEMPT_TIME, MAX_ATTEMPT_TIME).min(remaining);
-        timeout(limit, self.exchange(call)).await.unwrap_or_else(|_| {
+        // In a box, so that those who wait for a place do not have the room for it.
+        timeout(limit, Box::pin(self.exchange(call))).await.unwrap_or_else(|_| {
             Err(AttemptFailure {
                 effect: CallEffect::Unknown,
                 why: format!("no answer within {:.1} s", limit.as_secs_f64()),

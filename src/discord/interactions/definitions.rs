@@ -2,9 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use serenity::all::{
-    Command, CommandOptionType, CommandType, CreateCommand, CreateCommandOption, InteractionContext,
-};
+use serenity::all::{CommandOptionType, CommandType, CreateCommand, CreateCommandOption, InteractionContext};
 
 use super::options::CHOSEN_BINDINGS;
 use crate::discord::messages::request_list::RequestStatus;
@@ -26,7 +24,7 @@ pub fn commands() -> Vec<CreateCommand> {
 
 /// Whether the registered commands differ from `expected`. Fields that Discord adds, and defaults that it omits or sets
 /// to null, do not count.
-pub fn differ(registered: &[Command], expected: &[CreateCommand]) -> bool {
+pub fn differ(registered: &[Value], expected: &[CreateCommand]) -> bool {
     let mut registered: Vec<_> = registered.iter().map(comparable).collect();
     let mut expected: Vec<_> = expected.iter().map(comparable).collect();
     registered.sort_by_key(name_of);
@@ -102,39 +100,48 @@ fn text_option(name: &str, description: &str) -> CreateCommandOption {
     CreateCommandOption::new(CommandOptionType::String, name, description)
 }
 
-/// The fields of a command that killgate sets. Discord keeps `dm_permission` and `contexts` only for global commands.
+/// The fields of commands, options and choices that people see. What else Discord, or a compatible server, returns does not
+/// count: `dm_permission` and `contexts`, for example, are kept only for global commands.
+const COMPARED_FIELDS: [&str; 17] = [
+    "name",
+    "name_localizations",
+    "description",
+    "description_localizations",
+    "type",
+    "options",
+    "default_member_permissions",
+    "nsfw",
+    "required",
+    "autocomplete",
+    "choices",
+    "value",
+    "channel_types",
+    "min_value",
+    "max_value",
+    "min_length",
+    "max_length",
+];
+
 fn comparable(command: &impl Serialize) -> Map<String, Value> {
-    const FIELDS: [&str; 8] = [
-        "name",
-        "name_localizations",
-        "description",
-        "description_localizations",
-        "type",
-        "options",
-        "default_member_permissions",
-        "nsfw",
-    ];
-    match serde_json::to_value(command).map(without_defaults) {
-        Ok(Value::Object(mut fields)) => {
-            fields.retain(|name, _| FIELDS.contains(&name.as_str()));
-            fields
-        }
+    match serde_json::to_value(command).map(compared_fields) {
+        Ok(Value::Object(fields)) => fields,
         // The JSON of a command is always an object.
         _ => Map::new(),
     }
 }
 
-/// Removes values that mean the same as an omitted field, at any depth.
-fn without_defaults(value: Value) -> Value {
+/// Removes the fields that do not count, and values that mean the same as an omitted field, at any depth.
+fn compared_fields(value: Value) -> Value {
+    let compared = |(name, value): (String, Value)| {
+        // By language.
+        let is_map = name.ends_with("_localizations");
+        let is_compared = COMPARED_FIELDS.contains(&name.as_str());
+        let value = if is_map { value } else { compared_fields(value) };
+        (is_compared && !is_default(&value)).then_some((name, value))
+    };
     match value {
-        Value::Object(fields) => Value::Object(
-            fields
-                .into_iter()
-                .map(|(name, value)| (name, without_defaults(value)))
-                .filter(|(_, value)| !is_default(value))
-                .collect(),
-        ),
-        Value::Array(values) => Value::Array(values.into_iter().map(without_defaults).collect()),
+        Value::Object(fields) => Value::Object(fields.into_iter().filter_map(compared).collect()),
+        Value::Array(values) => Value::Array(values.into_iter().map(compared_fields).collect()),
         other => other,
     }
 }

@@ -25,8 +25,9 @@ mod snapshot_fanout;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, ready};
 use options::CommandOptions;
-
 use serenity::model::application::{CommandInteraction, Interaction};
 use serenity::model::channel::PartialChannel;
 use serenity::model::guild::Member;
@@ -111,16 +112,17 @@ impl InteractionHandler {
         may_answer
     }
 
-    async fn answer(&self, interaction: Interaction) {
+    /// In a box, so that each interaction takes the room of its own kind: a thousand people may ask at once.
+    fn answer(&self, interaction: Interaction) -> BoxFuture<'_, ()> {
         match interaction {
             Interaction::Command(command) => {
                 let reply = self.start_reply(command.id, &command.token, ReplyVisibility::Public);
-                self.answer_command(command, reply).await;
+                self.answer_command(command, reply).boxed()
             }
-            Interaction::Autocomplete(command) => self.answer_autocomplete(command).await,
-            Interaction::Component(component) => self.handle_component(component).await,
-            Interaction::Modal(modal) => self.handle_modal(modal).await,
-            _ => {}
+            Interaction::Autocomplete(command) => self.answer_autocomplete(command).boxed(),
+            Interaction::Component(component) => self.handle_component(component).boxed(),
+            Interaction::Modal(modal) => self.handle_modal(modal).boxed(),
+            _ => ready(()).boxed(),
         }
     }
 
@@ -150,19 +152,23 @@ impl InteractionHandler {
     }
 
     /// Waits for `answer`, and sends a refusal if there is one. How long the answer took is recorded.
-    async fn answer_and_measure(
-        &self,
+    fn answer_and_measure<'a>(
+        &'a self,
         command: &'static str,
         channel: ChannelId,
-        reply: &Arc<InteractionReply>,
-        answer: impl Future<Output = Result<(), Refusal>>,
-    ) {
-        reply.measure_as(command);
-        if let Err(refusal) = answer.await {
-            self.refuse(reply, &refusal).await;
-        }
-        if reply.is_answered_elsewhere() {
-            self.engine.send(EngineInput::AnotherProcessSeen { channel }).await;
+        reply: &'a Arc<InteractionReply>,
+        answer: impl Future<Output = Result<(), Refusal>> + Send + 'a,
+    ) -> impl Future<Output = ()> + Send + 'a {
+        // An argument of an async function takes its room twice.
+        let answer = answer.boxed();
+        async move {
+            reply.measure_as(command);
+            if let Err(refusal) = answer.await {
+                self.refuse(reply, &refusal).await;
+            }
+            if reply.is_answered_elsewhere() {
+                self.engine.send(EngineInput::AnotherProcessSeen { channel }).await;
+            }
         }
     }
 

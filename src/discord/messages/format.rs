@@ -142,7 +142,11 @@ pub fn action_on_session(details: &RequestDetails) -> String {
 /// A session by what people call it, its pid behind: `psql of user app (4711)`.
 pub fn session_name(session: &Session) -> String {
     let pid = session.pid;
-    let part = |text: &str| short_name(text, SESSION_NAME_LENGTH);
+    // Whoever connects chooses these names, which would otherwise read on as words of the sentence.
+    let part = |text: &str| match short_name(text, SESSION_NAME_LENGTH) {
+        name if is_plain_word(text) => name,
+        name => format!("“{name}”"),
+    };
     let application = Some(session.application.as_str()).filter(|name| !name.is_empty());
     match (application, session.user.as_deref()) {
         (Some(application), Some(user)) => format!("{} of user {} ({pid})", part(application), part(user)),

@@ -120,26 +120,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn piles_of_marks_are_cut_in_every_block() {
-        // Syriac, Devanagari, Thai, Tibetan, Balinese, musical symbols, the marks of Sutton SignWriting, and Latin.
-        for mark in [
-            '\u{730}',
-            '\u{93c}',
-            '\u{e47}',
-            '\u{f7e}',
-            '\u{1b34}',
-            '\u{1d165}',
-            '\u{1da00}',
-            '\u{20dd}',
-            '\u{301}',
-        ] {
-            let pile = format!("a{}b", mark.to_string().repeat(40));
-            let kept = plain(&pile, 100).as_str().chars().filter(|c| *c == mark).count();
-            assert_eq!(kept, character::MAX_CONSECUTIVE_MARKS, "{:x}", u32::from(mark));
-        }
-    }
-
-    #[test]
     fn sanitized_text_converts_to_a_string() {
         let text = line("2 * 3", 100);
         assert_eq!(text.to_string(), r"2 \* 3");

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::error::{SqliteOpenError, not_committed, not_recorded};
 use super::file::LockedFile;
@@ -96,7 +96,9 @@ impl SqliteStore {
             }
             Err(writes) => apply_each(&mut transaction, writes)?,
         };
+        let began = Instant::now();
         transaction.commit().map_err(TransactionError::at_commit)?;
+        debug!(took = ?began.elapsed(), "committed");
         Ok(results)
     }
 

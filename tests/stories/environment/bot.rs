@@ -57,7 +57,11 @@ impl TestEnv {
 
     /// A `killgate` command with these arguments and this environment's configuration.
     fn killgate(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_killgate"));
+        let program = env!("CARGO_BIN_EXE_killgate");
+        let mut command = Command::new(if self.descriptors.is_some() { "sh" } else { program });
+        if let Some(limit) = self.descriptors {
+            command.args(["-c", &format!("ulimit -Sn {limit}; exec \"$@\""), "sh", program]);
+        }
         command
             .args(arguments)
             .arg("--config")

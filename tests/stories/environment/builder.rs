@@ -134,6 +134,7 @@ impl TestEnvBuilder {
             variables: Vec::new(),
             output: None,
             expects_damaged_ledger: false,
+            descriptors: None,
         };
         env.grant(self.right).await;
         if let Some(password) = &self.password {

@@ -11,6 +11,7 @@ use std::time::Duration;
 pub use bot::signal;
 pub use builder::{SignalRight, TestEnvBuilder, free_address};
 use discord_sim::{Channel, InteractionResponse, Message, Person, Sim};
+pub use observing::menu_values;
 use serde_json::Value;
 use tempfile::TempDir;
 use throwaway_postgres::victim::Victim;
@@ -42,6 +43,8 @@ pub struct TestEnv {
     /// Where both outputs go, if the log does not go into a file.
     output: Option<PipeWriter>,
     expects_damaged_ledger: bool,
+    /// The soft limit of open files of the bot.
+    descriptors: Option<u32>,
 }
 
 impl Drop for TestEnv {
@@ -76,6 +79,11 @@ impl TestEnv {
     /// The test damages the ledger, so that what it leaves behind cannot be replayed.
     pub fn expects_a_damaged_ledger(&mut self) {
         self.expects_damaged_ledger = true;
+    }
+
+    /// From its next start, the bot has this soft limit of open files.
+    pub fn limit_descriptors(&mut self, limit: u32) {
+        self.descriptors = Some(limit);
     }
 
     /// From its next start, the bot has this environment variable.

@@ -142,3 +142,12 @@ fn is_notice(message: &Message) -> bool {
     let notices = ["does not count", "waits for your decision", "still waits for a decision"];
     notices.iter().any(|notice| message.content().contains(notice))
 }
+
+/// The values that can be chosen in the menus of a message.
+pub fn menu_values(message: &Message) -> Vec<String> {
+    let message = message.json();
+    let rows = message["components"].as_array().into_iter().flatten();
+    let components = rows.flat_map(|row| row["components"].as_array().into_iter().flatten());
+    let options = components.flat_map(|component| component["options"].as_array().into_iter().flatten());
+    options.filter_map(|option| option["value"].as_str()).map(ToOwned::to_owned).collect()
+}

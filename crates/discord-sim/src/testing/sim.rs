@@ -263,6 +263,15 @@ impl Sim {
         waiting::expect_allowed(self.shared(), "changing the bot's role", done);
     }
 
+    /// Takes permissions of everyone away.
+    #[track_caller]
+    pub fn everyone_loses(&self, permissions: Permissions) {
+        let done = self.shared().update(|world| {
+            world.change_role(world.guild.id, |role| role.permissions = role.permissions & !permissions)
+        });
+        waiting::expect_allowed(self.shared(), "changing the role of everyone", done);
+    }
+
     /// Another tool with the bot's token deletes all commands.
     pub fn deletes_commands(&self) {
         self.shared().update(|world| world.commands.clear());

@@ -1,0 +1,154 @@
+//! Every refusal says what to do next.
+
+use std::collections::BTreeSet;
+
+use killgate::domain::creation::{CreationError, SessionSelector};
+use killgate::domain::event::Action;
+use killgate::domain::identity::InvalidPid;
+use killgate::domain::ids::{ChannelId, RequestId};
+use killgate::domain::protection::ProtectionRule;
+use killgate::domain::session::SessionState;
+use killgate::workflow::refusal::Refusal;
+
+use crate::fixture::pid;
+
+/// The kind of a refusal. A new one has to be added here, and an example of it below.
+fn kind(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::WrongChannel { .. } => "wrong channel",
+        Refusal::PrivateThread { .. } => "private thread",
+        Refusal::NotAViewer => "not a viewer",
+        Refusal::NotAPid(_) => "not a pid",
+        Refusal::BadOption { .. } => "bad option",
+        Refusal::UnknownTarget { .. } => "unknown target",
+        Refusal::Ambiguous { .. } => "ambiguous",
+        Refusal::MaybeAmbiguous { .. } => "maybe ambiguous",
+        Refusal::NoSuchBackend { .. } => "no such backend",
+        Refusal::NotSeen { .. } => "not seen",
+        Refusal::Unreachable { .. } => "unreachable",
+        Refusal::Outdated => "outdated",
+        Refusal::TargetGone => "target gone",
+        Refusal::SeveralTargets => "several targets",
+        Refusal::Ended { .. } => "ended",
+        Refusal::Replaced { .. } => "replaced",
+        Refusal::LedgerDown => "ledger down",
+        Refusal::UnknownCommand => "unknown command",
+        Refusal::NotUnderstood => "not understood",
+        Refusal::CardRejected => "card rejected",
+        Refusal::Stopping => "stopping",
+        Refusal::Rejected { error, .. } => kind_of_error(error),
+    }
+}
+
+fn kind_of_error(error: &CreationError) -> &'static str {
+    match error {
+        CreationError::NotARequester => "not a requester",
+        CreationError::ReasonMissing => "reason missing",
+        CreationError::NoSignalRight { .. } => "no signal right",
+        CreationError::Hidden { .. } => "hidden",
+        CreationError::NoSuchBackend { .. } => "no such backend, rejected",
+        CreationError::Replaced { .. } => "replaced, rejected",
+        CreationError::LeaderGone { .. } => "leader gone",
+        CreationError::Protected { .. } => "protected",
+        CreationError::Repeated { .. } => "repeated",
+        CreationError::OnAnotherTarget { .. } => "on another target",
+        CreationError::NotInTransaction { .. } => "not in a transaction",
+        CreationError::NothingToCancel { .. } => "nothing to cancel",
+        CreationError::SomeRefused { .. } => "some refused",
+        CreationError::TooManySessions { .. } => "too many sessions",
+        CreationError::OpenLimitPerUserReached { .. } => "open limit of a person",
+        CreationError::OpenLimitReached { .. } => "open limit",
+        CreationError::SignalLimitReached { .. } => "signal limit",
+        CreationError::Duplicate { .. } => "duplicate",
+    }
+}
+
+const KINDS: usize = 39;
+
+fn examples() -> Vec<Refusal> {
+    let (number, target) = (pid(4711), "orders".to_owned());
+    let names = || vec!["orders".to_owned(), "billing".to_owned()];
+    let session = SessionSelector { pid: number, backend_start: None };
+    let protected = |rule| CreationError::Protected { pid: number, rule };
+    let mut errors = vec![
+        CreationError::NotARequester,
+        CreationError::ReasonMissing,
+        // The obstacle says what to do.
+        CreationError::NoSignalRight { obstacle: "the role may not. GRANT it".to_owned() },
+        CreationError::Hidden { pid: number },
+        CreationError::NoSuchBackend { pid: number },
+        CreationError::Replaced { pid: number },
+        CreationError::LeaderGone { pid: number, leader: Some(number) },
+        CreationError::LeaderGone { pid: number, leader: None },
+        CreationError::Repeated { pid: number },
+        CreationError::OnAnotherTarget { pid: number, target: target.clone() },
+        CreationError::NotInTransaction { pid: number },
+        CreationError::NothingToCancel { session, state: SessionState::Idle },
+        CreationError::TooManySessions { limit: 25, given: 26 },
+        CreationError::OpenLimitPerUserReached { limit: 5 },
+        CreationError::OpenLimitReached { limit: 50 },
+        CreationError::SignalLimitReached { limit: 100, left: 0, sessions: 1 },
+        CreationError::SignalLimitReached { limit: 100, left: 1, sessions: 2 },
+        CreationError::Duplicate { request: RequestId(7), channel: ChannelId(1_200), card: None },
+    ];
+    let kinds = ["logical replication worker", "autovacuum worker", "startup", "checkpointer"];
+    let processes = kinds.map(|kind| ProtectionRule::NotAClient { kind: kind.to_owned() });
+    let pattern = ProtectionRule::Pattern { field: "users", pattern: "^payments_".to_owned() };
+    let rules = [ProtectionRule::Own, ProtectionRule::Superuser, ProtectionRule::Replication];
+    errors.extend(rules.into_iter().chain(processes).map(protected));
+    errors.extend([protected(ProtectionRule::UserUnknown), protected(pattern)]);
+    let refused = vec![CreationError::Repeated { pid: number }];
+    for others in [vec![], vec![session]] {
+        errors.push(CreationError::SomeRefused { refused: refused.clone(), others, bound_to: None });
+    }
+    let rejected = |error| Refusal::Rejected {
+        action: Action::Terminate,
+        target: "orders".to_owned(),
+        error,
+        owner: None,
+    };
+    let refusals = [
+        Refusal::WrongChannel { served: vec![ChannelId(1_200)] },
+        Refusal::WrongChannel { served: vec![] },
+        Refusal::PrivateThread { channel: ChannelId(1_200) },
+        Refusal::NotAViewer,
+        Refusal::NotAPid(InvalidPid(-1)),
+        Refusal::BadOption { option: "min_age", given: "soon".to_owned(), expected: "90s, 15m or 2h" },
+        Refusal::UnknownTarget { given: "order".to_owned(), known: names() },
+        Refusal::Ambiguous { pid: number, targets: names() },
+        Refusal::MaybeAmbiguous { pid: number, target: target.clone(), silent: names() },
+        Refusal::NoSuchBackend { pid: number, targets: names(), postgres: None },
+        Refusal::NotSeen {
+            pid: number,
+            answered: names(),
+            silent: target.clone(),
+            problem: "it did not answer in time".to_owned(),
+        },
+        Refusal::Unreachable { target: target.clone(), problem: "it did not answer in time".to_owned() },
+        Refusal::Outdated,
+        Refusal::TargetGone,
+        Refusal::SeveralTargets,
+        Refusal::Ended { pid: number, target: target.clone() },
+        Refusal::Replaced { pid: number, target },
+        Refusal::LedgerDown,
+        Refusal::UnknownCommand,
+        Refusal::NotUnderstood,
+        Refusal::CardRejected,
+        Refusal::Stopping,
+    ];
+    refusals.into_iter().chain(errors.into_iter().map(rejected)).collect()
+}
+
+#[test]
+fn every_refusal_says_why_and_then_what_to_do_next() {
+    let examples = examples();
+    let kinds: BTreeSet<_> = examples.iter().map(kind).collect();
+    assert_eq!(kinds.len(), KINDS, "{kinds:?}");
+    for refusal in &examples {
+        let text = refusal.to_string();
+        assert!(!text.contains('\n') && text.ends_with('.'), "one line of whole sentences: {text}");
+        let said = text.replace("Nothing was requested. ", "").replace(" Nothing was requested.", "");
+        let sentences = said.split_inclusive(". ").count();
+        assert!(sentences >= 2, "what to do next is missing: {text}");
+    }
+}
