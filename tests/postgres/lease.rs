@@ -123,7 +123,7 @@ impl Hindrance {
     async fn begin(self, superuser: &Client) -> Result<()> {
         match self {
             Self::Busy => {
-                superuser.batch_execute("begin; lock table pg_authid in access exclusive mode").await?
+                superuser.batch_execute("begin; lock table pg_authid in access exclusive mode").await?;
             }
             Self::LoggedOut => {
                 superuser.batch_execute("alter role killgate nologin").await?;
@@ -169,7 +169,7 @@ async fn hinder(
             let _ = stage.target.snapshot(Freshness::Now).await;
         }
     };
-    let lasting = async {
+    let hindered = async {
         eventually("the hindrance", async || {
             Ok(superuser.query_opt(hindrance.evidence(), &[]).await?.map(drop))
         })
