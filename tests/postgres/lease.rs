@@ -180,7 +180,7 @@ async fn hinder(
         superuser.batch_execute(hindrance.end()).await?;
         Ok(())
     };
-    tokio::join!(listing, lasting).1
+    tokio::join!(listing, hindered).1
 }
 
 #[tokio::test]

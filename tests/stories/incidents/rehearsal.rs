@@ -59,8 +59,8 @@ impl<'a> Rehearsal<'a> {
     pub(super) async fn asks(&self, list: &Message, pid: i32) -> Message {
         let ana = self.env.person("ana");
         assert!(self.way.len() - 1 <= MOST_TAPS, "{:?}", self.way);
-        let (last, taps) = self.way[1..].split_last().expect("a way with taps");
-        assert_eq!(*last, "send");
+        let (sending, taps) = self.way[1..].split_last().expect("a way with taps");
+        assert_eq!(*sending, "send");
         let mut shown = list.clone();
         let mut form = None;
         for tap in taps {
