@@ -68,6 +68,7 @@ fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
     // Before anything is started, so that Ctrl-C during the start also leaves nothing behind.
     let mut stop = StopSignals::listen()?;
+    println!("Starting PostgreSQL, the simulated Discord and killgate …");
     let mut demo = tokio::select! {
         demo = Demo::start(&arguments) => demo?,
         () = stop.received() => return Ok(()),

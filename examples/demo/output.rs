@@ -58,7 +58,7 @@ fn situation(troubles: &Troubles) -> String {
         return "The shop has no problem.".into();
     };
     format!(
-        "Session {forgotten} changed prices and never committed. A migration ({migration}) waits for it, and every order waits for the migration."
+        "Session {forgotten} changed prices and never committed. A migration ({migration}) and the orders wait for it, some directly, some behind the migration."
     )
 }
 

@@ -89,7 +89,7 @@ fn from_tls(cause: &(dyn StdError + 'static)) -> Option<String> {
     Some(match certificate_error {
         // A bad signature is from an authority that has the name of a trusted one.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            "the server's certificate comes from an authority that is not trusted: name the right one with sslrootcert".into()
+            "the server's certificate comes from an authority that is not trusted: name the right one with sslrootcert=FILE in the url".into()
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "the server's certificate has expired".into()

@@ -50,11 +50,11 @@ async fn each_connection_error_has_its_own_sentence() {
         ),
         (
             base.clone() + "?sslmode=verify-full&sslrootcert=stranger.crt",
-            "the server's certificate comes from an authority that is not trusted: name the right one with sslrootcert",
+            "the server's certificate comes from an authority that is not trusted: name the right one with sslrootcert=FILE in the url",
         ),
         (
             base.clone() + "?sslmode=verify-full",
-            "the server's certificate comes from an authority that is not trusted: name the right one with sslrootcert",
+            "the server's certificate comes from an authority that is not trusted: name the right one with sslrootcert=FILE in the url",
         ),
         (
             base.replace("killgate@", "locked:wrong@"),

@@ -200,4 +200,8 @@ fn a_missing_or_empty_file_has_no_ledger_yet() {
         assert!(missing.starts_with("there is no ledger yet at "), "{missing}");
         fs::write(folder.ledger(), "").expect("created");
     }
+    // Its folder cannot be searched, as for somebody who may not enter it.
+    let below_a_file = folder.ledger().join("killgate.db");
+    let hidden = SqliteReader::open(&below_a_file).expect_err("not a folder").to_string();
+    assert!(hidden.starts_with("cannot read the ledger ") && !hidden.contains("no ledger yet"), "{hidden}");
 }

@@ -62,7 +62,7 @@ fn signal_command(action: Action, description: &str) -> CreateCommand {
         text_option("also", "Further pids of the same server, separated by spaces or commas"),
     ];
     if action == Action::Terminate {
-        let bound_to = "What must not have ended by itself (default: a transaction of 5 s or longer)";
+        let bound_to = "Lapse when this ends by itself (default: the transaction, if open for 5 s or longer)";
         options.push(
             CHOSEN_BINDINGS
                 .map(Binding::name)

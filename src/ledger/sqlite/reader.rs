@@ -23,7 +23,12 @@ pub struct SqliteReader {
 impl SqliteReader {
     /// Opens the file. Fails when it does not exist or is not a ledger.
     pub fn open(path: &Path) -> Result<Self, SqliteOpenError> {
-        if !path.exists() {
+        let is_there = path.try_exists().map_err(|source| SqliteOpenError::File {
+            path: path.to_owned(),
+            action: "read",
+            source,
+        })?;
+        if !is_there {
             let path = path.to_owned();
             return Err(SqliteOpenError::Missing { path });
         }
