@@ -8,6 +8,7 @@ use rustls::CertificateError;
 use tokio_postgres::error::{DbError, SqlState};
 
 use super::certificate_verifier::is_authority_as_server;
+use super::server_info::POOLED;
 use crate::workflow::ports::TargetUnreachable;
 
 /// An unreachable target, described by `message`.
@@ -57,6 +58,10 @@ fn from_server(cause: &(dyn StdError + 'static)) -> Option<String> {
     let error = cause.downcast_ref::<DbError>().or_else(boxed)?;
     let message = error.message();
     let code = error.code();
+    // On a connection of one's own, only a pooler mixes up prepared statements.
+    if [SqlState::DUPLICATE_PSTATEMENT, SqlState::INVALID_SQL_STATEMENT_NAME].contains(code) {
+        return Some(POOLED.to_owned());
+    }
     Some(if [SqlState::INVALID_PASSWORD, SqlState::INVALID_AUTHORIZATION_SPECIFICATION].contains(code) {
         format!("the server refused the login: {message}. Check user, password and pg_hba.conf")
     } else if *code == SqlState::TOO_MANY_CONNECTIONS {

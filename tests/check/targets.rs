@@ -144,8 +144,10 @@ async fn a_pooler_in_transaction_mode_fails_and_is_named_in_the_refusal_of_a_req
     setup.replace(&direct, &pooled);
     let report = setup.check().await;
     assert_eq!(report.status, 1, "{}", report.lines);
-    let found = "FAIL target orders: pooler: a connection pooler in transaction mode answers there";
-    assert!(report.wrong().iter().any(|wrong| wrong.starts_with(found)), "{}", report.lines);
+    let found = "a connection pooler in transaction mode answers there";
+    // What a run prepared may stand in the way of the next one, which names the pooler all the same.
+    assert!(report.lines.contains(found), "{}", report.lines);
+    assert!(report.wrong().iter().any(|wrong| wrong.contains(found)), "{:?}", report.wrong());
 
     let mut bot = setup.killgate("run").stderr(Stdio::null()).spawn().expect("it starts");
     setup.sim.bot_is_ready().await;

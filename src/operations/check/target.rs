@@ -25,16 +25,20 @@ pub(super) async fn check(target: &TargetConfig, options: ConnectOptions) -> Vec
         let (mut connection, _closed) = options.connect().await?;
         let asking = async {
             let server_info = query(&mut connection, &options).await?;
+            // Behind a pooler no other answer means anything, and statements that are prepared fail.
+            if server_info.is_pooled {
+                return Ok((server_info, None));
+            }
             if !server_info.version.is_too_old() {
                 try_statements(&connection, &server_info).await?;
             }
             let privileges = role_privileges::find(&connection, server_info.version).await?;
-            anyhow::Ok((server_info, privileges, clock_offset(&connection).await?))
+            anyhow::Ok((server_info, Some((privileges, clock_offset(&connection).await?))))
         };
         let late = |_| io::Error::from(io::ErrorKind::TimedOut).into();
         timeout(TIMEOUT, asking).await.unwrap_or_else(|elapsed| Err(late(elapsed)))
     };
-    let (server_info, privileges, clock_offset) = match server.await {
+    let (server_info, answers) = match server.await {
         Ok(server) => server,
         Err(error) => {
             return vec![CheckResult::fail(
@@ -49,8 +53,12 @@ pub(super) async fn check(target: &TargetConfig, options: ConnectOptions) -> Vec
             )];
         }
     };
+    let reachable = CheckResult::ok(what("reachable"), target.connection.address());
+    let Some((privileges, clock_offset)) = answers else {
+        return vec![reachable, pooler(&server_info, what("pooler"))];
+    };
     let mut results = vec![
-        CheckResult::ok(what("reachable"), target.connection.address()),
+        reachable,
         encryption(&target.connection, what("TLS")),
         version(server_info.version, what("version")),
         standby(&server_info, what("standby")),
