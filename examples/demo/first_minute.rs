@@ -10,7 +10,7 @@ use crate::database::Session;
 use crate::ledger::{Ledger, Record};
 use crate::trouble::{Trouble, Troubles};
 
-/// A step and a hint. Commands and buttons are between backticks.
+/// A step and a hint. Commands, buttons and people are between backticks.
 #[derive(Debug, Serialize)]
 pub struct Step {
     pub title: &'static str,
@@ -46,10 +46,10 @@ impl FirstMinute {
         let pid = troubles.root_blocker(Trouble::Queue);
         let step = |title, hint: String| Step { title, hint, person: REQUESTER, done: false };
         let steps = [
-            step("See the trouble", format!("As {REQUESTER}, type `/sessions view:blocking`")),
+            step("See the trouble", format!("As `@{REQUESTER}`, send `/sessions view:blocking`")),
             step(
                 "Ask to end it",
-                format!("As {REQUESTER}, type `/terminate pid:{pid} reason:blocks the shop`"),
+                format!("As `@{REQUESTER}`, send `/terminate pid:{pid} reason:blocks the shop`"),
             ),
             step("Try to approve it yourself", own_approval(REQUESTER)),
             step("Approve it as the DBA", approval(REQUESTER)),
@@ -125,11 +125,11 @@ impl FirstMinute {
 }
 
 fn own_approval(requester: &str) -> String {
-    format!("As {requester}, click `✅` below the card: nobody can approve their own request")
+    format!("As `@{requester}`, click `✅` below the card: nobody can approve their own request")
 }
 
 /// The hint for an approver who is not the requester.
 fn approval(requester: &str) -> String {
     let approver = if requester == "ben" { "dora" } else { "ben" };
-    format!("As {approver}, click `✅` below the card")
+    format!("As `@{approver}`, click `✅` below the card")
 }

@@ -70,7 +70,7 @@ impl Trouble {
         match self {
             Self::Queue | Self::Report | Self::Payment | Self::Import => "",
             Self::Pool => {
-                ". One request ends them all: as ana, type `/sessions view:idle-in-transaction application:stock-sync`, \
+                ". One request ends them all: as `@ana`, send `/sessions view:idle-in-transaction application:stock-sync`, \
                  then click `Ask for all 20`"
             }
         }

@@ -116,7 +116,7 @@ async fn the_hints_adapt_when_people_do_something_else() {
     browser.reads(hint, "As dora, click ✅ below the card").await;
 
     demo.puts("ben", "❌", &card).await;
-    browser.reads(hint, &format!("As ana, type {ask}")).await;
+    browser.reads(hint, &format!("As ana, send {ask}")).await;
     demo.acts("ana", "types", &ask).await;
     browser.reads(hint, "As ben, click ✅ below the card").await;
     done(&browser, 2).await;
@@ -132,22 +132,26 @@ async fn two_people_in_turn_solve_the_problem_on_a_phone() {
         return;
     };
     browser.fits().await;
-    browser.clicks(&by("ana", "[name=text]")).await;
-    browser.types(&format!("/terminate pid:{} reason:blocks the shop", demo.pid)).await;
-    browser.presses(Key::Enter).await;
+    let command = ".note .command[title^='Put it']";
+    browser.clicks(command).await;
+    browser.clicks(&by("ana", ".send")).await;
+    browser.reads(".note", "Step 2").await;
+    browser.clicks(command).await;
+    browser.clicks(&by("ana", ".send")).await;
     let card = demo.message("Terminate").await;
     browser.sees(&by("ana", &approval(&card))).await;
     browser.picture("channel-phone").await;
+    browser.clicks(&by("ana", &approval(&card))).await;
+    browser.reads(".note", "Step 4").await;
 
-    browser.clicks(&by("ana", "label:has([value=ben])")).await;
+    browser.clicks(".note .command[title='Act as ben']").await;
     browser.clicks(&by("ben", &approval(&card))).await;
     browser.reads(&by("ben", ".message"), "Terminated").await;
     browser.fits().await;
 
     browser.clicks("#views button:nth-of-type(2)").await;
     browser.reads("#aside .health", "The shop sells").await;
-    let left_out = "Start the first trouble again";
-    browser.reads("#aside [aria-current] .hint", left_out).await;
+    done(&browser, 5).await;
     browser.fits().await;
 
     browser.closes().await;

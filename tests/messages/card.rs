@@ -20,7 +20,7 @@ use crate::fixture::*;
 fn a_new_card_notifies_the_approvers_and_shows_the_session() {
     assert_snapshot!(read(&new_card(&card(request(Action::Terminate)), &render_config())), @r#"
     notifies: ["1300"]
-    <@1> asks to terminate psql of user app (4711), database shop on orders: idle in transaction for 14 m 3 s, blocks 7 sessions on orders, the longest for 4 m 12 s. Why: checkout is stuck behind it
+    <@1> asks to terminate psql of user app (4711), database shop on orders: idle in transaction for 14 m 3 s, blocks 7 sessions, the longest for 4 m 12 s on orders. Why: checkout is stuck behind it
     <@&1300> ✅ to approve, ❌ to deny
     Request #7 · 4f2a91c0
     # Terminate psql of user app (4711) on orders?
@@ -54,7 +54,7 @@ fn ages_are_computed_with_the_clock_of_the_server() {
 fn a_card_warns_of_a_cancel_that_has_no_effect() {
     assert_snapshot!(read(&new_card(&card(request(Action::Cancel)), &render_config())), @r#"
     notifies: ["1300"]
-    <@1> asks to cancel the query of psql of user app (4711), database shop on orders: idle in transaction for 14 m 3 s, blocks 7 sessions on orders, the longest for 4 m 12 s. Why: checkout is stuck behind it
+    <@1> asks to cancel the query of psql of user app (4711), database shop on orders: idle in transaction for 14 m 3 s, blocks 7 sessions, the longest for 4 m 12 s on orders. Why: checkout is stuck behind it
     <@&1300> ✅ to approve, ❌ to deny
     Request #7 · 4f2a91c0
     # Cancel the query of psql of user app (4711) on orders?
@@ -86,7 +86,7 @@ fn the_card_of_an_open_request_shows_approvals_and_changes_without_notifying_aga
     ];
     assert_snapshot!(read(&card_edit(&card, &render_config())), @r"
     notifies: []
-    <@1> asks to terminate checkout of user app (4711), database shop on orders: active for 4 s, others wait behind it: 9 sessions on orders, the longest for 4 m 12 s. Why: checkout is stuck behind it
+    <@1> asks to terminate checkout of user app (4711), database shop on orders: active for 4 s, others wait behind it: 9 sessions, the longest for 4 m 12 s on orders. Why: checkout is stuck behind it
     <@&1300> ✅ to approve, ❌ to deny
     Request #7 · 4f2a91c0
     # Terminate psql of user app (4711) on orders?
@@ -118,7 +118,7 @@ fn the_card_of_a_parallel_worker_names_its_leader() {
     card.request.details.reason = None;
     assert_snapshot!(read(&new_card(&card, &render_config())), @r#"
     notifies: ["1300"]
-    <@1> asks to cancel the query of checkout of user app (4711), database shop on orders: active for 3 s, blocks 7 sessions on orders, the longest for 4 m 12 s
+    <@1> asks to cancel the query of checkout of user app (4711), database shop on orders: active for 3 s, blocks 7 sessions, the longest for 4 m 12 s on orders
     <@&1300> ✅ to approve, ❌ to deny
     Request #7 · 4f2a91c0
     # Cancel the query of checkout of user app (4711) on orders?
@@ -145,7 +145,7 @@ fn the_card_of_an_executing_request_asks_for_nothing() {
     assert_snapshot!(read(&card_edit(&card, &render_config())), @r"
     notifies: []
     Approved by <@2>, <@3>, signalling: terminate psql of user app (4711) on orders
-    <@1> asks to terminate psql of user app (4711), database shop on orders: idle in transaction for 14 m 3 s, blocks 7 sessions on orders, the longest for 4 m 12 s. Why: checkout is stuck behind it
+    <@1> asks to terminate psql of user app (4711), database shop on orders: idle in transaction for 14 m 3 s, blocks 7 sessions, the longest for 4 m 12 s on orders. Why: checkout is stuck behind it
     Request #7 · 4f2a91c0
     # Terminating psql of user app (4711) on orders …
     **idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
@@ -167,7 +167,7 @@ fn a_closed_card_begins_with_the_outcome_and_keeps_the_session() {
     assert_snapshot!(read(&card_edit(&card, &render_config())), @r"
     notifies: []
     Terminated psql of user app (4711) on orders
-    <@1> asks to terminate psql of user app (4711), database shop on orders: idle in transaction for 14 m 3 s, blocks 7 sessions on orders, the longest for 4 m 12 s. Why: checkout is stuck behind it
+    <@1> asks to terminate psql of user app (4711), database shop on orders: idle in transaction for 14 m 3 s, blocks 7 sessions, the longest for 4 m 12 s on orders. Why: checkout is stuck behind it
     Request #7 · 4f2a91c0 · closed
     # Terminated psql of user app (4711) on orders
     **idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
@@ -191,7 +191,7 @@ fn a_closed_card_names_the_person_who_closed_it() {
     assert_snapshot!(read(&new_card(&card, &render_config())), @r"
     notifies: []
     Denied: terminate psql of user app (4711) on orders
-    <@1> asks to terminate psql of user app (4711), database shop on orders: idle in transaction for 14 m 3 s, blocks 7 sessions on orders, the longest for 4 m 12 s. Why: checkout is stuck behind it
+    <@1> asks to terminate psql of user app (4711), database shop on orders: idle in transaction for 14 m 3 s, blocks 7 sessions, the longest for 4 m 12 s on orders. Why: checkout is stuck behind it
     Request #7 · 4f2a91c0 · closed
     # Denied: terminate psql of user app (4711) on orders
     **idle in transaction** for 14 m 3 s · transaction open for 14 m 8 s
@@ -229,7 +229,7 @@ fn the_card_of_a_waiting_session_does_not_promise_to_release_its_waiters() {
     card.request.details.backends[0].session = waiting(4711, &[18_472], 59);
     assert_snapshot!(read(&card_edit(&card, &render_config())), @r"
     notifies: []
-    <@1> asks to terminate checkout of user app (4711), database shop on orders: active for 59 s, others wait behind it: 7 sessions on orders, the longest for 4 m 12 s. Why: checkout is stuck behind it
+    <@1> asks to terminate checkout of user app (4711), database shop on orders: active for 59 s, others wait behind it: 7 sessions, the longest for 4 m 12 s on orders. Why: checkout is stuck behind it
     <@&1300> ✅ to approve, ❌ to deny
     Request #7 · 4f2a91c0
     # Terminate checkout of user app (4711) on orders?

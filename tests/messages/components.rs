@@ -53,7 +53,7 @@ fn the_menu_offers_each_session_of_the_page() {
     assert_snapshot!(controls(&render_page(&answers, &query(SessionView::Blocking), 0).body), @r"
     [Refresh]
     [Busy sessions]
-    Pick one to see it, several to ask…
+    Pick one for details, or several for one request…
       4711 · orders · app · idle in tx 14 m 3 s · blocks 2 · psql · shop
         UPDATE orders SET total = ? WHERE id = ?
       4712 · orders · app · waits 4 m 12 s · checkout · shop

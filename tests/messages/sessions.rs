@@ -72,7 +72,7 @@ fn blocking_shows_trees_of_waiters() {
     assert_snapshot!(shown(&render_page(&[answer("orders", incident())], &query(SessionView::Blocking), 0)), @r"
     notifies: []
     # Who blocks whom on orders
-    1 root blocker · 312 idle, 3 not in a lock queue, 1 background not shown
+    1 root blocker · 312 idle, 3 busy, 1 background not shown
 
     **4711** idle in transaction 14 m 3 s
     **4 wait** (1 directly), the longest 4 m 12 s

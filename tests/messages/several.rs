@@ -210,7 +210,7 @@ fn the_plain_text_of_a_list_says_on_what_and_how_long_others_wait_and_that_it_is
     let text = read(&new_card(&card, &render_config()));
     let first = text.lines().nth(1).expect("the first line");
     assert!(first.contains("2 sessions on orders (standby): 2 × web-checkout"), "{first}");
-    assert!(first.contains("block 3 sessions on orders, the longest for 4 m 12 s"), "{first}");
+    assert!(first.contains("block 3 sessions, the longest for 4 m 12 s on orders"), "{first}");
     assert!(text.contains("on a **standby**"), "{text}");
     for session in &mut card.sessions {
         session.waiting_pids.clear();

@@ -32,7 +32,10 @@ async fn the_first_line_says_who_asks_to_end_whose_session_on_what_and_who_waits
         blocker.pid()
     );
     assert!(first.starts_with(&begin), "{first}");
-    assert!(first.contains(", blocks 3 sessions on stock, the longest for "), "{first}");
+    assert!(
+        first.contains(", blocks 3 sessions, the longest for ") && first.contains(" on stock"),
+        "{first}"
+    );
     assert!(first.ends_with(". Why: checkout is stuck"), "{first}");
     let text = card.text();
     assert!(text.contains("on stock (relation, AccessExclusiveLock)"), "{text}");

@@ -16,7 +16,7 @@ export class Chart {
   constructor() {
     this.area = drawing("path", { class: "ground" });
     this.line = drawing("path", { class: "orders" });
-    // Marks the time without orders until now.
+    // Marks the times without orders.
     this.standstill = drawing("path", { class: "standstill" });
     this.picture = drawing("svg", { role: "img", preserveAspectRatio: "none" },
       this.area, this.line, this.standstill);
@@ -40,8 +40,9 @@ export class Chart {
     this.area.setAttribute("d", points.length ? `M${start} ${HEIGHT}L${points.join("L")}L${end} ${HEIGHT}Z` : "");
     this.picture.setAttribute("viewBox", `0 0 ${end} ${HEIGHT}`);
     this.span.textContent = words;
-    const still = sells ? [] : points.slice(order_rates.findLastIndex((orders) => orders > 0) + 1);
-    this.standstill.setAttribute("d", still.length ? `M${still.join("L")}` : "");
+    const still = points.map((point, index) =>
+      order_rates[index] ? "" : (order_rates[index - 1] === 0 ? "L" : "M") + point);
+    this.standstill.setAttribute("d", still.join(""));
     const lowest = Math.min(...order_rates);
     this.picture.setAttribute("aria-label",
       `Orders a second over ${words}: ${now} now, ${lowest} minimum, ${Math.max(...order_rates)} maximum`);

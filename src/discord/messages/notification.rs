@@ -60,7 +60,7 @@ fn state_text(session: &Session, now: Timestamp) -> String {
     format!("{}{since}{waits}", state_words(session.state))
 }
 
-/// `blocks 7 sessions on orders, the longest for 4 m 12 s`.
+/// `blocks 7 sessions, the longest for 4 m 12 s on orders`: not all of them need to wait for that.
 fn waiters_clause(card: &CardContent, index: usize, waiters: u32) -> String {
     if waiters == 0 {
         return "blocks nobody".to_owned();
@@ -74,5 +74,5 @@ fn waiters_clause(card: &CardContent, index: usize, waiters: u32) -> String {
     });
     // Those behind a session that waits itself are not released by its end.
     let blocks = if lock_holders(session).is_some() { "others wait behind it:" } else { "blocks" };
-    format!("{blocks} {}{on}{longest}", count(waiters as usize, "session"))
+    format!("{blocks} {}{longest}{on}", count(waiters as usize, "session"))
 }

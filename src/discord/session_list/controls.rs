@@ -77,7 +77,7 @@ pub(super) fn menu_rows(
     } else {
         menu_sessions(page.rows(), is_only_target)
     };
-    let menu = session_menu(&sessions, "Pick one to see it, several to ask…");
+    let menu = session_menu(&sessions, "Pick one for details, or several for one request…");
     let select_all = are_all_offered.then(|| select_all_row(requestable.len()));
     menu.into_iter().chain(select_all).collect()
 }

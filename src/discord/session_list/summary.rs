@@ -24,7 +24,7 @@ pub(super) fn summary_line(
     warnings: Vec<String>,
 ) -> String {
     let standby = snapshot.is_standby.then(|| "**standby**".to_owned());
-    let parts = [standby, Some(shown_text(list, view)), hidden_text(list.hidden, view)];
+    let parts = [standby, Some(shown_text(list, view)), hidden_text(list.hidden)];
     let counts = parts.into_iter().flatten().collect::<Vec<_>>().join(" · ");
     let warnings = warnings.into_iter().map(|warning| format!("⚠️ {warning}"));
     warnings.chain([counts]).collect::<Vec<_>>().join("\n")
@@ -103,14 +103,10 @@ fn connection_slots_warning(snapshot: &Snapshot) -> Option<String> {
     Some(format!("**{how_many} connection slots are taken**{by}: see `view:all`"))
 }
 
-fn hidden_text(hidden: HiddenCounts, view: SessionView) -> Option<String> {
-    let other = match view {
-        SessionView::Blocking => "not in a lock queue",
-        SessionView::Busy | SessionView::IdleInTransaction | SessionView::All => "busy",
-    };
+fn hidden_text(hidden: HiddenCounts) -> Option<String> {
     let not_shown: Vec<_> = [
         (hidden.idle, "idle"),
-        (hidden.other, other),
+        (hidden.other, "busy"),
         (hidden.background, "background"),
         (hidden.filtered, "filtered"),
     ]

@@ -31,7 +31,7 @@ async fn a_forgotten_transaction_at_the_head_of_a_lock_queue() {
     let card = rehearsal.asks(&list, lunch.pid()).await;
     let line = first_line(&card);
     assert!(line.contains("asks to terminate psql of user maria"), "{line}");
-    assert!(line.contains("blocks 6 sessions on stock, the longest for "), "{line}");
+    assert!(line.contains("blocks 6 sessions, the longest for ") && line.contains(" on stock"), "{line}");
     let result = rehearsal.approved(&card, "terminated", "Terminated psql of user maria").await;
     assert!(result.contains("6 waiters released."), "{result}");
     assert_eq!(lunch.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);

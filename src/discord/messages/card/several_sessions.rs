@@ -260,13 +260,13 @@ fn blocked_text(card: &CardContent) -> String {
     }
 }
 
-/// ` on orders, the longest for 4 m 12 s`: what is waited for, and the one that has waited longest. Empty where nobody waits.
+/// `, the longest for 4 m 12 s on orders`: the one that has waited longest, and for what. Empty where nobody waits.
 fn queue_text(card: &CardContent) -> String {
     let queues = || card.sessions.iter().map(|session| &session.queue);
     let lock = queues().filter_map(|queue| queue.lock.as_ref()).min_by_key(|wait| wait.since);
     let waited = card.sessions.iter().enumerate().filter_map(|(index, session)| {
         Some(card.seen_at(index).duration_since(session.queue.longest_since?))
     });
-    let on = lock.map_or(String::new(), |lock| format!(" on {}", locked_thing(lock)));
-    waited.max().map_or(on.clone(), |longest| format!("{on}, the longest for {}", age(longest)))
+    let longest = waited.max().map_or(String::new(), |longest| format!(", the longest for {}", age(longest)));
+    lock.map_or(longest.clone(), |lock| format!("{longest} on {}", locked_thing(lock)))
 }

@@ -32,13 +32,18 @@ class Page {
     onLoss(() => this.#lose());
   }
 
-  // Puts a line into a person's composer, and leaves it to the user to send it.
-  async draft(person, line) {
+  // Lets the user act as a person. Resolves to the person's column.
+  async become(person) {
     showChannel();
     const visible = this.#visible;
     const column = visible.find((each) => each.person === person) ?? visible[0];
     if (column.person !== person) await column.become(person);
-    column.composer.write(line);
+    return column;
+  }
+
+  // Puts a line into a person's composer, and leaves it to the user to send it.
+  async draft(person, line) {
+    (await this.become(person)).composer.write(line);
   }
 
   // One draw at a time. Changes during a draw cause one more.
@@ -86,7 +91,11 @@ class Page {
     second.element.hidden = !this.#visible.includes(second);
     await Promise.all(this.#visible.map((column) => column.draw()));
     // Not awaited: the side panel must not delay the channel.
-    showAside(this.world.aside, { note: this.note, draft: (person, line) => this.draft(person, line) });
+    showAside(this.world.aside, {
+      note: this.note,
+      become: (person) => this.become(person),
+      draft: (person, line) => this.draft(person, line),
+    });
   }
 
   // The composer of the column in use, else the first one.
