@@ -287,10 +287,13 @@ fn execution(
     Some(if sessions <= context.signal_budget {
         RequestEvent::Executing { approvers }
     } else {
-        RequestEvent::Finished(Resolution::without_signal(
-            Outcome::Limited,
-            "approved, but the signals allowed to this target within an hour are used up",
-        ))
+        let why = match context.signal_budget {
+            0 => "the signals allowed to this target within an hour are used up".to_owned(),
+            left => format!(
+                "{left} of the signals allowed to this target within an hour are left, and {sessions} are needed"
+            ),
+        };
+        RequestEvent::Finished(Resolution::without_signal(Outcome::Limited, format!("approved, but {why}")))
     })
 }
 

@@ -90,7 +90,8 @@ fn is_released(waiter: &BackendIdentity, snapshot: &Snapshot, ended_after: Times
     };
     let is_after = |time: Option<Timestamp>| time.is_some_and(|time| time >= ended_after);
     if session.query_start == waiter.query_start {
-        session.state.is_running() || is_after(session.state_change)
+        // Of some, as a standby's replay, PostgreSQL tells only that they wait no longer.
+        session.state.is_running() || session.state.is_hidden() || is_after(session.state_change)
     } else {
         // It runs or has run something else since: only after the end can that be because it got the lock.
         is_after(session.query_start)

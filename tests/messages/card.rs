@@ -356,6 +356,15 @@ fn the_plain_text_says_state_and_age_of_a_session_that_waits_and_that_it_blocks_
 }
 
 #[test]
+fn the_plain_text_says_how_long_a_transaction_has_been_open_that_is_older_than_the_state() {
+    let mut card = card(request(Action::Terminate));
+    card.request.details.backends[0].session.xact_start = Some(ago(1_200));
+    let text = read(&card_edit(&card, &render_config()));
+    let said = "idle in transaction for 14 m 3 s, in a transaction open for 20 m, blocks 7 sessions";
+    assert!(text.contains(said), "{text}");
+}
+
+#[test]
 fn the_plain_text_of_a_card_keeps_what_it_said_until_it_is_closed_and_after() {
     let open = card(request(Action::Terminate));
     let said = "<@1> asks to terminate psql of user app (4711), database shop on orders: idle in transaction for 14 m 3 s, \

@@ -186,6 +186,24 @@ async fn a_waiting_session_is_said_to_release_nobody_by_itself() {
 }
 
 #[tokio::test]
+async fn a_waiter_that_hides_what_it_runs_is_counted_as_released_when_it_no_longer_waits() {
+    let env = TestEnv::start().await;
+    env.sql(TABLE).await;
+    env.sql(
+        "create role quiet login; alter role quiet set track_activities = off; grant all on stock to quiet",
+    )
+    .await;
+    let blocker = env.cluster.victim("app").idle_in_transaction("lock table stock").await.unwrap();
+    let _quiet = env.cluster.victim("quiet").waiting("select * from stock").await.unwrap();
+    let card = env.request_card("/terminate", blocker.pid()).await;
+
+    env.react("ben", &card, APPROVE);
+
+    let result = env.assert_outcome(1, &card, "terminated", "Terminated").await;
+    assert!(result.contains("1 waiter released."), "{result}");
+}
+
+#[tokio::test]
 async fn waiters_that_gave_up_or_vanished_are_not_counted_as_released() {
     let env = TestEnv::start().await;
     env.sql(TABLE).await;

@@ -1,6 +1,8 @@
 //! The first line of a card's plain text, which is all that a notification shows: who asks to end whose session, on what,
 //! since when, how many wait and the longest, and why. Somebody decides by it, on a phone and at night.
 
+use std::time::Duration;
+
 use super::format::{age, count, mention_user, name, session_name, short_name};
 use super::lock_text::{locked_thing, waited_text};
 use super::session_facts::{lock_holders, state_words};
@@ -12,6 +14,8 @@ use crate::workflow::ports::CardContent;
 
 const REASON_LENGTH: usize = 200;
 const NAME_LENGTH: usize = 40;
+/// A transaction that is older than its session's state by more than this is told too.
+const LONGER_TRANSACTION: Duration = Duration::from_secs(5);
 
 /// The line about the session at `index` of the card.
 pub(super) fn notification_line(card: &CardContent, index: usize) -> String {
@@ -50,14 +54,19 @@ pub(super) fn is_on_standby(card: &CardContent) -> bool {
     card.sessions.iter().any(|shown| shown.is_on_standby)
 }
 
-/// `active for 6 m, waits 4 m for orders`.
+/// `active for 6 m, waits 4 m for orders`, and how long its transaction has been open, where that is longer.
 fn state_text(session: &Session, now: Timestamp) -> String {
     let since = session.query_age(now).or_else(|| session.state_age(now));
+    let transaction = session
+        .transaction_age(now)
+        .filter(|open| since.is_some_and(|since| open.saturating_sub(since) > LONGER_TRANSACTION));
+    let transaction =
+        transaction.map_or(String::new(), |open| format!(", in a transaction open for {}", age(open)));
     let since = since.map_or(String::new(), |since| format!(" for {}", age(since)));
     let waits = session.lock_wait.as_ref().map_or(String::new(), |wait| {
         format!(", waits{} for {}", waited_text(session, now), locked_thing(wait))
     });
-    format!("{}{since}{waits}", state_words(session.state))
+    format!("{}{since}{transaction}{waits}", state_words(session.state))
 }
 
 /// `blocks 7 sessions, the longest for 4 m 12 s on orders`: not all of them need to wait for that.

@@ -41,7 +41,7 @@ pub(super) fn description(card: &CardContent) -> String {
     let (session, waiters) = card.latest(index);
     let is_as_recorded = shown.is_none_or(|shown| shown.latest.is_none());
     lines.push(if is_as_recorded && !card.request.is_open() {
-        state_with_ages(session, details.seen_at)
+        state_with_ages(session, card.seen_at(index))
     } else {
         // The card of an open request is not edited at regular intervals, so an age would soon be wrong.
         state_with_timestamps(session, |time| card.own_time(index, time))
