@@ -16,7 +16,9 @@ use tracing::{Instrument, warn};
 use super::input::{EngineInput, FetchedReactions};
 use super::log;
 use super::member_lookup::look_up_members;
-use super::ports::{DeliveryError, IncidentChannel, MessageRef, ReactionKind, UserReaction, Vote};
+use super::ports::{
+    CardReading, DeliveryError, IncidentChannel, MessageRef, ReactionKind, ReadPriority, UserReaction, Vote,
+};
 use crate::domain::decision::{CardReactions, QuorumCheck};
 use crate::domain::ids::{RequestId, UserId};
 
@@ -285,14 +287,24 @@ impl Reader {
 async fn read_until_done(reader: Reader, urgent: Arc<Notify>, card: MessageRef, read: u64) {
     let request = reader.request;
     let mut retry = FIRST_RETRY;
+    let mut priority = ReadPriority::Background;
     loop {
-        let fetched = {
-            let _permit = tokio::select! {
+        let fetched = if priority == ReadPriority::Urgent {
+            fetch_reactions(&reader, card, priority).await
+        } else {
+            let in_turn = async {
                 // It is never closed.
-                permit = reader.limit.0.acquire() => permit.ok(),
-                () = urgent.notified() => None,
+                let _permit = reader.limit.0.acquire().await;
+                fetch_reactions(&reader, card, priority).await
             };
-            fetch_reactions(&reader, card).await
+            tokio::select! {
+                biased;
+                () = urgent.notified() => {
+                    priority = ReadPriority::Urgent;
+                    continue;
+                }
+                fetched = in_turn => fetched,
+            }
         };
         match fetched {
             Ok(reactions) => {
@@ -314,23 +326,24 @@ async fn read_until_done(reader: Reader, urgent: Arc<Notify>, card: MessageRef, 
     }
 }
 
-/// First whose card the message is: another process may have replaced it unseen. Denials come before approvals: they stop
-/// the request, and nothing is executed before it is known who denies.
-async fn fetch_reactions(reader: &Reader, card: MessageRef) -> Result<FetchedReactions, DeliveryError> {
+/// Also tells whose card the message is: another process may have replaced it unseen. Nothing is executed before it is known who
+/// denies.
+async fn fetch_reactions(
+    reader: &Reader,
+    card: MessageRef,
+    priority: ReadPriority,
+) -> Result<FetchedReactions, DeliveryError> {
     let channel = &reader.channel;
-    if let Some(mark) = channel.card_mark(card).await? {
+    let CardReading { mark, approving, denying } = channel.read_card(card, priority).await?;
+    if let Some(mark) = mark {
         reader.send(EngineInput::MarkSeen { card, mark }).await;
     }
-    let mut fetched = FetchedReactions {
-        denying: channel.reactions(card, Vote::Deny).await?,
-        ..FetchedReactions::default()
-    };
+    let mut fetched = FetchedReactions { approving, denying, ..FetchedReactions::default() };
     let denying: BTreeSet<_> = fetched.denying.iter().map(|reaction| reaction.user).collect();
     let mut members = look_up_members(channel, denying);
     while let Some((_, member)) = members.next().await {
         fetched.denying_members.extend(member?);
     }
-    fetched.approving = channel.reactions(card, Vote::Approve).await?;
     Ok(fetched)
 }
 

@@ -7,6 +7,7 @@ use serenity::http::Route;
 use serenity::model::channel::Nonce;
 use serenity::model::id::{ChannelId, MessageId, UserId};
 
+use super::reactions::{ReactionCount, readable_counts};
 use super::{ApiCall, ApiClient, ApiError, RetryPolicy};
 
 /// Discord's limit for one page.
@@ -42,6 +43,8 @@ pub struct ChannelMessage {
     author: MessageAuthor,
     #[serde(default)]
     pub content: String,
+    #[serde(default, deserialize_with = "readable_counts")]
+    pub reactions: Vec<ReactionCount>,
 }
 
 /// Who posted a message.

@@ -52,6 +52,7 @@ pub use error::{ApiError, CallEffect};
 pub use guild::{GuildChannel, GuildInfo, GuildRole, PermissionOverwrite};
 pub use messages::{ChannelMessage, MessageAuthor, OwnMessage};
 use rate_limits::RateLimits;
+pub use reactions::ReactionCount;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 pub use route::RouteName;
 use secrecy::{ExposeSecret, SecretString};
@@ -86,6 +87,7 @@ pub struct ApiClient {
     shared: Arc<ClientState>,
     timeout: Duration,
     asks_twice: bool,
+    leaves_room: bool,
 }
 
 struct ClientState {
@@ -144,6 +146,7 @@ impl ApiClient {
             }),
             timeout: DEFAULT_TIMEOUT,
             asks_twice: false,
+            leaves_room: false,
         })
     }
 
@@ -165,6 +168,12 @@ impl ApiClient {
     #[must_use]
     pub fn asking_once(self) -> Self {
         Self { asks_twice: false, ..self }
+    }
+
+    /// The same client, whose calls leave the last ones that a rate limit allows to other calls of the route.
+    #[must_use]
+    pub fn leaving_room(self) -> Self {
+        Self { leaves_room: true, ..self }
     }
 
     /// The proxy for encrypted connections.

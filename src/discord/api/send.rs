@@ -60,7 +60,9 @@ impl ApiClient {
         let mut is_asked_again = !self.asks_twice;
 
         loop {
-            while let Err(RateLimitWait { until, edge }) = self.shared.rate_limits.acquire(key.as_ref()) {
+            while let Err(RateLimitWait { until, edge }) =
+                self.shared.rate_limits.acquire(key.as_ref(), self.leaves_room)
+            {
                 if let Some(status) = edge.filter(|_| until >= deadline) {
                     let wait = until.saturating_duration_since(Instant::now());
                     return Err(ApiError::Blocked { route: call.name(), status, wait });
