@@ -110,6 +110,27 @@ async fn a_used_up_rate_limit_is_respected_before_discord_refuses() {
 }
 
 #[tokio::test]
+async fn calls_that_leave_room_leave_the_last_ones_of_a_rate_limit_to_others() {
+    let headers = vec![
+        ("x-ratelimit-limit", "5".to_owned()),
+        ("x-ratelimit-remaining", "2".to_owned()),
+        ("x-ratelimit-reset-after", "0.6".to_owned()),
+    ];
+    let last = Step::Answer { status: 200, headers, body: json!([]) };
+    let discord = Discord::with([last, answer(200, json!([])), answer(200, json!([]))]).await;
+    let list = async |api: ApiClient, message: u64| {
+        let emoji = ReactionType::Unicode("✅".to_owned());
+        api.reacting_users(ChannelId::new(40), MessageId::new(message), &emoji, false).await.unwrap();
+    };
+    list(discord.api.clone(), 1).await;
+    tokio::join!(list(discord.api.clone().leaving_room(), 2), list(discord.api.clone(), 3));
+    discord.calls(|calls| {
+        assert!(calls[1].line.contains("/messages/3/"), "{}", calls[1].line);
+        assert!(calls[2].at - calls[0].at >= Duration::from_millis(600));
+    });
+}
+
+#[tokio::test]
 async fn a_wait_longer_than_the_time_limit_is_an_error_at_once() {
     let discord = Discord::with([answer(429, json!({"message": "slow down", "retry_after": 60.0}))]).await;
     let started = Instant::now();
