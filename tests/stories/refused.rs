@@ -8,6 +8,7 @@ use killgate::discord::command_registration::{CommandRegistration, RegistrationB
 use serde_json::json;
 use throwaway_postgres::SqlState;
 
+use crate::components::{button, option};
 use crate::environment::{APPROVE, LIMIT, TestEnv};
 
 #[tokio::test]
@@ -84,6 +85,29 @@ async fn a_left_over_command_and_one_that_cannot_be_read_get_a_private_line() {
     env.sim.garbles_next_interaction();
     let answer = place.types("/sessions").send().await;
     assert!(answer.is_ephemeral() && answer.content().contains("could not read"), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn commands_presses_forms_and_reactions_without_the_fields_that_nobody_reads_are_understood() {
+    let env = TestEnv::start().await;
+    let mut victim = env.sleeping_session().await;
+    env.sim.sends_spare_events();
+    let ana = env.person("ana");
+
+    let list = ana.in_channel(&env.incident_channel()).types("/sessions").send().await.message();
+    let (menu, picked) = option(&list, victim.pid());
+    let details = ana.chooses(&list, &menu, [picked.as_str()]).await.message();
+    let form = ana.presses(&details, &button(&details, "Ask to terminate")).await;
+    let card = ana.submits(&form, [("reason", "blocks the checkout")]).await.message();
+    env.wait_for_bot_reactions(&card).await;
+    env.person("otto").reacts(&card, APPROVE);
+    env.person("otto").takes_back(&card, APPROVE);
+
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
+    let requests = ana.in_channel(&env.incident_channel()).types("/requests");
+    let listed = requests.option("status", "all").option("user", ana.id().to_string()).send().await;
+    assert!(listed.text().contains("blocks the checkout"), "{}", listed.text());
 }
 
 #[tokio::test]
