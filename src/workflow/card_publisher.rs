@@ -92,7 +92,7 @@ impl CardPublisher {
     async fn post(&mut self, responder: Option<Arc<dyn Responder>>) -> PostedCard {
         let first = self.newest();
         let channel = first.request.details.channel;
-        if let Some(responder) = responder {
+        if let Some(responder) = &responder {
             match responder.answer_with_card(&first).await {
                 Ok(AnswerMessage { message, has_notified }) => {
                     // People may have reacted to a deferred answer before it was the card, which has then to be read.
@@ -111,11 +111,7 @@ impl CardPublisher {
                     return PostedCard::Missing;
                 }
                 Err(DeliveryError::Invalid(error)) => {
-                    error!(?error, "Discord rejected the card");
-                    let told = responder.refuse(&Refusal::CardRejected).await;
-                    self.report(EngineInput::CardRejected { request: self.request }).await;
-                    self.until_ended().await;
-                    return if told.is_ok() { PostedCard::Refused } else { PostedCard::Missing };
+                    return self.give_up_card(&error, Some(responder.as_ref())).await;
                 }
                 Err(error) => {
                     warn!(?error, "the card could not be the answer; posting it by itself");
@@ -141,10 +137,7 @@ impl CardPublisher {
                     return PostedCard::Missing;
                 }
                 Err(DeliveryError::Invalid(error)) => {
-                    error!(?error, "Discord rejected the card");
-                    self.report(EngineInput::CardRejected { request: self.request }).await;
-                    self.until_ended().await;
-                    return PostedCard::Missing;
+                    return self.give_up_card(&error, responder.as_deref()).await;
                 }
                 Err(DeliveryError::Refused(error)) if self.newest().request.resolution().is_some() => {
                     warn!(?error, "the card was refused; only the result is posted");
@@ -161,6 +154,19 @@ impl CardPublisher {
                 }
             }
         }
+    }
+
+    /// Discord rejects the card, and always will. The person who asked is told privately, as long as their command can be
+    /// answered; else everybody is told.
+    async fn give_up_card(&mut self, error: &anyhow::Error, responder: Option<&dyn Responder>) -> PostedCard {
+        error!(?error, "Discord rejected the card");
+        let is_told = match responder {
+            Some(responder) => responder.refuse(&Refusal::CardRejected).await.is_ok(),
+            None => false,
+        };
+        self.report(EngineInput::CardRejected { request: self.request }).await;
+        self.until_ended().await;
+        if is_told { PostedCard::Refused } else { PostedCard::Missing }
     }
 
     /// `None` if the request has ended, its result is in the channel, and its card is not.

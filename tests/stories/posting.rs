@@ -142,6 +142,51 @@ async fn a_card_by_itself_that_discord_rejects_withdraws_its_request() {
     assert!(victim.still_alive().await.unwrap());
 }
 
+/// Ana asks while her command cannot be answered in time, and `rejections` of the calls that follow fail. Returns what she is
+/// told privately, and whether anybody else is told anything.
+async fn rejected_after_a_deferral(rejections: &[(&str, Fault)]) -> (String, Vec<String>) {
+    let env = TestEnv::start().await;
+    let victim = env.sleeping_session().await;
+    env.wait_for_bot_backend().await;
+    let superuser = env.cluster.superuser().await.unwrap();
+    superuser.batch_execute("begin; lock table pg_authid in access exclusive mode").await.unwrap();
+    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
+    let answer = typed.option("pid", victim.pid()).send_off().unwrap();
+    assert!(answer.acknowledged().await);
+    for (call, fault) in rejections {
+        env.sim.fails_next(1, call, fault.clone());
+    }
+    superuser.batch_execute("rollback").await.unwrap();
+
+    assert_eq!(env.wait_for_finished(1).await["outcome"], "withdrawn");
+    let private = || answer.messages().into_iter().find(|message| message.exists() && message.is_ephemeral());
+    let private = env.sim.awaits(LIMIT, "a private line", private).await;
+    assert!(victim.still_alive().await.unwrap());
+    (private.content(), env.incident_channel().messages().iter().map(discord_sim::Message::content).collect())
+}
+
+#[tokio::test]
+async fn a_card_that_discord_rejects_after_a_deferral_is_told_privately_and_nobody_is_left_thinking() {
+    let rejected = Fault::Error { status: 400, code: 50035 };
+    let (private, public) =
+        rejected_after_a_deferral(&[("PATCH /webhooks/*/*/messages/@original", rejected)]).await;
+    assert!(private.contains("rejected the card"), "{private}");
+    assert_eq!(public, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_card_by_itself_that_discord_rejects_is_told_privately_while_the_command_can_be_answered() {
+    let (refused, rejected) =
+        (Fault::Error { status: 403, code: 50013 }, Fault::Error { status: 400, code: 50035 });
+    let (private, public) = rejected_after_a_deferral(&[
+        ("PATCH /webhooks/*/*/messages/@original", refused),
+        ("POST /channels/*/messages", rejected),
+    ])
+    .await;
+    assert!(private.contains("rejected the card"), "{private}");
+    assert_eq!(public, [""; 0]);
+}
+
 #[tokio::test]
 async fn a_result_that_is_owed_comes_before_explanations() {
     let env = TestEnv::start().await;
