@@ -46,7 +46,7 @@ async fn respond(api: &ApiClient) -> Result<(), ApiError> {
 
 async fn follow_up(discord: &Discord) -> Result<(), ApiError> {
     let message = CreateInteractionResponseFollowup::new().content("hello");
-    discord.api.follow_up(ApplicationId::new(43), "an-interactions-token", &message).await
+    discord.api.follow_up(ApplicationId::new(43), "an-interactions-token", &message).await.map(drop)
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serenity::builder::{CreateMessage, EditMessage};
 use serenity::http::Route;
 use serenity::model::channel::Nonce;
@@ -23,6 +24,8 @@ pub struct OwnMessage {
     /// When it was last edited, in Discord's format.
     #[serde(default)]
     pub edited_timestamp: Option<String>,
+    #[serde(default)]
+    reactions: Vec<IgnoredAny>,
 }
 
 /// A deferred answer that is not filled in yet (Discord documentation, "Message Flags").
@@ -32,6 +35,11 @@ impl OwnMessage {
     /// Whether it shows "thinking…".
     pub fn is_loading(&self) -> bool {
         self.flags & LOADING != 0
+    }
+
+    /// Whether anybody has reacted to it.
+    pub fn has_reactions(&self) -> bool {
+        !self.reactions.is_empty()
     }
 }
 
