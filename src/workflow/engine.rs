@@ -20,7 +20,7 @@ use super::log;
 use super::monitor::OBSERVE_EVERY;
 use super::open_request::{ChannelLook, OpenRequest};
 use super::ports::{CardContent, ChannelAlert, Clock, IncidentChannel, Ledger, LedgerError, Responder};
-use super::reaction_reads::{ReadLimit, Reader};
+use super::reaction_reader::{ReadLimit, Reader};
 use super::resume::InterruptedExecution;
 use super::store::RequestStore;
 use super::targets::{CurrentTargets, TargetRegistry};
@@ -202,6 +202,9 @@ impl Engine {
         if self.is_ledger_failing {
             // Everything is taken up anew once the ledger works again.
             return;
+        }
+        for open in self.open_requests.values_mut() {
+            open.reads.forget_uncounted_denials();
         }
         self.read_all_reactions();
         let open: Vec<_> = self.store.open_requests().map(|request| request.id).collect();

@@ -1,17 +1,21 @@
 //! What the engine keeps about one request, until its result is in the channel, besides what the ledger says of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::monitor::MonitoredSession;
-use super::ports::{CardContent, ExecutionHold};
+use super::ports::{CardContent, ExecutionHold, Vote};
 use super::reaction_reads::ReactionReads;
 use super::released::KnownWaiters;
 use crate::domain::decision::ApprovalLoss;
 use crate::domain::ids::{Person, UserId};
 use crate::domain::request::Request;
+
+/// How often an approval that was taken back is recorded again at once. Each further time takes a second longer.
+const TAKEN_BACK_AT_ONCE: u32 = 9;
 
 #[derive(Default)]
 pub(super) struct OpenRequest {
@@ -28,6 +32,8 @@ pub(super) struct OpenRequest {
     pub(super) early_denials: Vec<Person>,
     pub(super) reads: ReactionReads,
     pub(super) quorum_check: Option<RunningQuorumCheck>,
+    /// How often people took back an approval that counted.
+    pub(super) taken_back: BTreeMap<UserId, u32>,
     /// Whose approving reaction stands and no longer counts, and why.
     pub(super) not_counting: BTreeMap<UserId, ApprovalLoss>,
     pub(super) is_executing: bool,
@@ -85,6 +91,14 @@ impl OpenRequest {
         } else {
             None
         }
+    }
+
+    /// How long an approval of `user` has to last before it is recorded, if they took it back many times. So nobody fills the
+    /// ledger by clicking, and the approval that stays counts.
+    pub(super) fn approval_pause(&self, vote: Vote, user: UserId) -> Option<Duration> {
+        let times = self.taken_back.get(&user).filter(|_| vote == Vote::Approve)?;
+        let over = times.checked_sub(TAKEN_BACK_AT_ONCE).filter(|over| *over > 0)?;
+        Some(Duration::from_secs(over.into()))
     }
 
     /// Those that wait for its sessions; `None` before each was seen.
