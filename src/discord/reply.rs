@@ -294,8 +294,11 @@ impl InteractionReply {
         Ok((self.api.follow_up(application, token, &body.into_followup()).await?, false))
     }
 
-    /// Deletes a deferral. If that fails it says `instead` why it stays empty.
+    /// Deletes a deferral, unless it was filled in without anybody knowing. If that fails it says `instead` why it stays empty.
     async fn remove_deferral(&self, instead: &str) -> Result<(), ApiError> {
+        if !self.original_message().await?.is_loading() {
+            return Ok(());
+        }
         let Err(error) = self.api.delete_original(self.application, &self.token).await else {
             return Ok(());
         };

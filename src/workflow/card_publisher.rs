@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{Instrument, debug, error, warn};
 
+use super::creation::refuse;
 use super::edit_throttle::EditThrottle;
 use super::input::EngineInput;
 use super::ports::{AnswerMessage, CardContent, DeliveryError, IncidentChannel, MessageRef, Responder};
@@ -123,6 +124,10 @@ impl CardPublisher {
             match self.find_or_post().await {
                 Ok(Some(message)) => {
                     self.report_posted(message, false).await;
+                    if let Some(responder) = responder {
+                        // Otherwise a deferral would show "thinking…" until Discord gives it up.
+                        refuse(responder, Refusal::CardByItself);
+                    }
                     return PostedCard::There(MessageRef { channel, message }, None);
                 }
                 Ok(None) => return PostedCard::Missing,

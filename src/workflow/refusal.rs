@@ -24,6 +24,8 @@ const NOT_UNDERSTOOD: &str = "killgate could not read what Discord sent. Repeat 
 const CARD_REJECTED: &str = "Discord rejected the card of this request, so nobody could approve it, and it is withdrawn. \
     Operators of killgate find the cause in its log.";
 
+const CARD_BY_ITSELF: &str = "The answer to this command did not get through in time, so the card is a message of its own. Look for it in this channel.";
+
 /// Why a command is refused. Only the person who gave the command is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -108,6 +110,8 @@ pub enum Refusal {
     NotUnderstood,
     /// Discord rejected the card of the request.
     CardRejected,
+    /// The card is not the answer, but a message of its own.
+    CardByItself,
     /// The process is stopping.
     Stopping,
 }
@@ -217,6 +221,7 @@ impl Refusal {
             Self::UnknownCommand => UNKNOWN_COMMAND.to_owned(),
             Self::NotUnderstood => NOT_UNDERSTOOD.to_owned(),
             Self::CardRejected => CARD_REJECTED.to_owned(),
+            Self::CardByItself => CARD_BY_ITSELF.to_owned(),
             Self::Stopping => "killgate is stopping. Try again in a minute.".to_owned(),
         }
     }

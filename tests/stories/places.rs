@@ -186,6 +186,29 @@ async fn a_request_in_a_thread_that_was_locked_while_the_bot_was_away_ends_and_s
 }
 
 #[tokio::test]
+async fn a_card_waits_until_its_thread_is_unlocked() {
+    let env = TestEnv::start().await;
+    let thread = env.sim.creates_thread(&env.incident_channel(), "outage");
+    let mut victim = env.sleeping_session().await;
+    env.wait_for_bot_backend().await;
+    let superuser = env.cluster.superuser().await.unwrap();
+    superuser.batch_execute("begin; lock table pg_authid in access exclusive mode").await.unwrap();
+    let typed = env.person("ana").in_channel(&thread).types("/terminate").option("pid", victim.pid());
+    assert!(typed.send_off().unwrap().acknowledged().await);
+    env.sim.locks(&thread, true);
+    superuser.batch_execute("rollback").await.unwrap();
+    let refused =
+        || env.sim.calls_like("POST /channels/*/messages").iter().any(|call| call.status == Some(400));
+    env.sim.eventually(LIMIT, "the card is refused", refused).await;
+    env.sim.locks(&thread, false);
+
+    let card = thread.message(|message| !message.cards().is_empty()).await;
+    env.wait_for_bot_reactions(&card).await;
+    env.react("ben", &card, APPROVE);
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+}
+
+#[tokio::test]
 async fn what_people_did_in_a_hidden_channel_is_read_before_anything_is_executed() {
     let env = TestEnv::start().await;
     let channel = env.incident_channel();
