@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use discord_sim::Fault;
+use discord_sim::{Fault, Message};
 use killgate::discord::command_registration::{CommandRegistration, RegistrationBudget};
 use serde_json::json;
 use throwaway_postgres::SqlState;
@@ -137,8 +137,12 @@ async fn a_deferral_that_took_effect_although_discord_denied_it_is_filled_in() {
 #[tokio::test]
 async fn nothing_is_deferred_after_all_tries_of_the_answer_failed() {
     let env = TestEnv::start().await;
-    env.sim.fails_next(2, "POST /interactions/*/*/callback", Fault::Error { status: 403, code: 50001 });
-    let answer = env.person("ana").in_channel(&env.incident_channel()).types("/sessions").send_off().unwrap();
+    env.sim.fails_next(1, "POST /interactions/*/*/callback", Fault::Error { status: 403, code: 50001 });
+    // What would fill it in is still busy when it would be deferred.
+    env.sim.fails_next(1, "POST /channels/*/messages", Fault::Delay(Duration::from_secs(5)));
+    let victim = env.sleeping_session().await;
+    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
+    let answer = typed.option("pid", victim.pid()).send_off().unwrap();
     assert!(!answer.acknowledged().await, "the answer failed, and a deferral would be filled in by nobody");
 }
 
@@ -239,8 +243,9 @@ async fn a_result_that_may_not_be_a_reply_is_posted_by_itself() {
 
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
     let channel = env.incident_channel();
-    let result =
-        || channel.messages().into_iter().find(|message| message.content().starts_with("Terminated"));
+    let is_result =
+        |message: &Message| message.id() != card.id() && message.content().starts_with("Terminated");
+    let result = || channel.messages().into_iter().find(is_result);
     let result = env.sim.awaits(LIMIT, "the result", result).await;
     assert!(!result.replies_to(&card), "{}", result.content());
 }
