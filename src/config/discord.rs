@@ -59,9 +59,7 @@ fn https_proxy(
     let read = |lower, upper| {
         [lower, upper].into_iter().filter_map(|name| env.get(name)).find(|value| !value.is_empty())
     };
-    let Some(proxy) = read("https_proxy", "HTTPS_PROXY") else {
-        return Ok(None);
-    };
+    let Some(proxy) = read("https_proxy", "HTTPS_PROXY") else { return Ok(None) };
     let no_proxy = read("no_proxy", "NO_PROXY").unwrap_or_default();
     let urls = [api_url.unwrap_or(DISCORD), GATEWAY].map(Url::parse);
     let is_plain = api_url.is_some_and(|url| url.starts_with("http:"));
@@ -120,9 +118,7 @@ fn api_url(value: &ConfigValue<'_>) -> Result<String, Reported> {
 }
 
 fn is_discord(url: &Url) -> bool {
-    let Some(Host::Domain(name)) = url.host() else {
-        return false;
-    };
+    let Some(Host::Domain(name)) = url.host() else { return false };
     // With a dot at its end it is the same host.
     let name = name.trim_end_matches('.');
     let is_within = |domain| {

@@ -99,9 +99,7 @@ impl<'a> ConfigSection<'a> {
     pub(super) fn value(&self, name: &'static str) -> Result<Option<ConfigValue<'a>>, Reported> {
         let key =
             self.reference.key(name).expect("tests check that the reference has every key that is read");
-        let Some(table) = self.content? else {
-            return Ok(None);
-        };
+        let Some(table) = self.content? else { return Ok(None) };
         if table.get_key_value(name).is_none()
             && let Some(written) = table.keys().find(|written| self.is_misspelt(written.get_ref(), name))
         {

@@ -105,9 +105,7 @@ impl EventHandler {
                     return;
                 };
                 // Discord always says whose reaction it is (documentation, "Message Reaction Add").
-                let Some(user) = reaction.user_id.filter(|user| *user != self.bot_user) else {
-                    return;
-                };
+                let Some(user) = reaction.user_id.filter(|user| *user != self.bot_user) else { return };
                 let member = reaction.member.as_ref().map(members::person_from_member);
                 self.engine
                     .send(EngineInput::ReactionAdded {

@@ -151,9 +151,7 @@ impl IncidentChannel for DiscordIncidentChannel {
         request: &Request,
         people: &[(UserId, RefusalReason)],
     ) -> Result<(), DeliveryError> {
-        let Some((first, _)) = people.first() else {
-            return Ok(());
-        };
+        let Some((first, _)) = people.first() else { return Ok(()) };
         let channel = request.details.channel;
         // At most 25 characters. The last digits of a person's id differ from person to person, and each is told once.
         let nonce = format!("t{}-{}", request.mark, first.0 % 1_000_000_000_000_000);

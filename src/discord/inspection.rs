@@ -178,9 +178,7 @@ fn compare_commands(registered: &[RegisteredName], global: &[RegisteredName]) ->
 
 /// A custom emoji may have been deleted. Unicode emoji always exist.
 async fn check_emoji(api: &ApiClient, guild: GuildId, emoji: &ReactionType) -> Option<CheckResult> {
-    let ReactionType::Custom { id, .. } = emoji else {
-        return None;
-    };
+    let ReactionType::Custom { id, .. } = emoji else { return None };
     let what = format!("emoji {emoji}");
     Some(match api.has_emoji(guild, *id).await {
         Ok(true) => CheckResult::ok(what, "it exists"),

@@ -262,9 +262,7 @@ impl InteractionReply {
         is_ours: Option<IsOurs<'_>>,
         error: ApiError,
     ) -> Result<(OwnMessage, bool), ApiError> {
-        let Ok(mut original) = self.original_message().await else {
-            return Err(error);
-        };
+        let Ok(mut original) = self.original_message().await else { return Err(error) };
         if original.is_loading() {
             sleep(LOADING_PAUSE).await;
             original = self.original_message().await?;

@@ -170,9 +170,7 @@ impl KnownChannels {
         if self.scope.channels.contains(&channel) {
             return ChannelService::Served;
         }
-        let Some(place) = self.places.get(&channel) else {
-            return ChannelService::NotServed;
-        };
+        let Some(place) = self.places.get(&channel) else { return ChannelService::NotServed };
         match place.parent {
             Some(parent) if self.is_served_channel(parent) => {
                 if kind::PUBLIC_THREADS.contains(&place.kind) {

@@ -37,9 +37,7 @@ impl Approved {
             }
             request = request.evolve(&record.entry().event, record.entry().at).ok()?;
         }
-        let RequestState::Executing { approvers } = request.state else {
-            return None;
-        };
+        let RequestState::Executing { approvers } = request.state else { return None };
         Some(Self {
             request: request.id,
             action: request.details.action,

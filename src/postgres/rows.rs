@@ -185,12 +185,8 @@ pub(super) fn process(
     // In the order of the columns, which is fastest.
     let own_encoding: &str = cells.value("server_encoding")?;
     let pid: Option<i32> = cells.value("pid")?;
-    let Some(pid) = pid.and_then(Pid::new) else {
-        return Ok(ProcessRow::None);
-    };
-    let Some(backend_start) = cells.timestamp("backend_start")? else {
-        return Ok(ProcessRow::Hidden(pid));
-    };
+    let Some(pid) = pid.and_then(Pid::new) else { return Ok(ProcessRow::None) };
+    let Some(backend_start) = cells.timestamp("backend_start")? else { return Ok(ProcessRow::Hidden(pid)) };
     let kind = BackendType::from_name(cells.text("backend_type")?.as_deref());
     let leader: Option<i32> = cells.value("leader_pid")?;
     let user: Option<RawText> = cells.value("username")?;

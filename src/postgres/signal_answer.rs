@@ -72,9 +72,7 @@ pub(super) fn read(
     protection: &ProtectionRules,
     system_identifier: u64,
 ) -> StatementOutcome {
-    let Some(row) = rows.first() else {
-        return unknown("the server returned no row").into();
-    };
+    let Some(row) = rows.first() else { return unknown("the server returned no row").into() };
     match rows::verdict(row) {
         Err(error) => unknown(&format!("the server's answer could not be read: {error}")).into(),
         Ok(Some((name, detail))) => read_verdict(&name, detail, notice).into(),

@@ -81,9 +81,7 @@ impl TlsOptions {
     }
 
     fn roots(&self, trusted: &[CertificateDer<'static>]) -> anyhow::Result<Arc<RootCertStore>> {
-        let Some(file) = &self.root else {
-            return Ok(Arc::clone(&SYSTEM_ROOTS));
-        };
+        let Some(file) = &self.root else { return Ok(Arc::clone(&SYSTEM_ROOTS)) };
         let mut roots = RootCertStore::empty();
         for certificate in trusted {
             roots

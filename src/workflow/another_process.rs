@@ -49,9 +49,7 @@ impl Engine {
     }
 
     async fn withdraw_superseded(&mut self, id: RequestId, why: &str) -> Result<(), LedgerError> {
-        let Some(request) = self.store.get(id).filter(|request| request.is_open()) else {
-            return Ok(());
-        };
+        let Some(request) = self.store.get(id).filter(|request| request.is_open()) else { return Ok(()) };
         let channel = request.details.channel;
         self.open_requests.entry(id).or_default().is_superseded = true;
         self.apply(id, DecisionInput::Withdraw { detail: why.to_owned() }).await?;

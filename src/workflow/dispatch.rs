@@ -164,9 +164,7 @@ impl Engine {
         command: DecisionInput<'_>,
     ) -> Result<(), LedgerError> {
         let (now, began) = (self.clock.now(), Instant::now());
-        let Some(before) = self.store.get(id).cloned() else {
-            return Ok(());
-        };
+        let Some(before) = self.store.get(id).cloned() else { return Ok(()) };
         let target = &before.details.target;
         let is_about_messages = matches!(
             command,

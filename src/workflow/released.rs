@@ -49,9 +49,7 @@ pub(super) async fn report_released(
     let all_released = timeout(RELEASE_WITHIN, async {
         let mut wait = FIRST_WAIT;
         loop {
-            let Ok(snapshot) = target.snapshot(Freshness::Now).await else {
-                return;
-            };
+            let Ok(snapshot) = target.snapshot(Freshness::Now).await else { return };
             if !server.is_same(snapshot.server) {
                 return;
             }

@@ -53,9 +53,7 @@ impl RateLimits {
         if let Some(wait) = at_edge.into_iter().chain(everywhere).find(|wait| wait.until > now) {
             return Err(wait);
         }
-        let Some(window) = key.and_then(|key| state.windows.get_mut(key)) else {
-            return Ok(());
-        };
+        let Some(window) = key.and_then(|key| state.windows.get_mut(key)) else { return Ok(()) };
         if window.ends_at <= now {
             window.remaining = window.limit;
             window.ends_at = now + window.length;

@@ -222,9 +222,7 @@ impl<'a> GatewayConnection<'a> {
     }
 
     fn handle_close(&self, frame: Option<&CloseFrame>) -> Disconnect {
-        let Some(frame) = frame else {
-            return Disconnect::lost("Discord closed the connection");
-        };
+        let Some(frame) = frame else { return Disconnect::lost("Discord closed the connection") };
         let code = u16::from(frame.code);
         let why = format!("Discord closed the connection with {code} {}", frame.reason);
         match close::close_action(code, &frame.reason, self.session.options.intents) {

@@ -158,9 +158,7 @@ impl InteractionHandler {
         component: &ComponentInteraction,
         reply: &Arc<InteractionReply>,
     ) -> Result<(), Refusal> {
-        let Kind::StringSelect { values } = &component.data.kind else {
-            return Err(Refusal::Outdated);
-        };
+        let Kind::StringSelect { values } = &component.data.kind else { return Err(Refusal::Outdated) };
         let targets = self.engine.targets();
         let choices: Result<Vec<_>, _> =
             values.iter().map(|value| SessionChoice::parse(value, targets.names())).collect();

@@ -242,9 +242,7 @@ impl SessionChoice {
             None => (value, false),
         };
         let fields: Vec<_> = fields.split(':').collect();
-        let [target, pid, backend_start] = fields[..] else {
-            return Err(ComponentIdError::Foreign);
-        };
+        let [target, pid, backend_start] = fields[..] else { return Err(ComponentIdError::Foreign) };
         let pid = pid.parse().ok().and_then(Pid::new);
         let (Some(pid), Ok(backend_start)) = (pid, backend_start.parse()) else {
             return Err(ComponentIdError::Foreign);

@@ -139,9 +139,7 @@ impl Ledger for PostgresLedger {
         let loading = queries::load_pending(guard.connection(), since, &known);
         let answer = timeout_at(deadline, loading).await;
         let rows = guard.conclude(answer).map_err(not_read)?;
-        let Some(end) = rows.tail.clone() else {
-            return Err(records_missing(&known));
-        };
+        let Some(end) = rows.tail.clone() else { return Err(records_missing(&known)) };
         self.session.high_water_mark.advance(&end);
         *tail = end;
         rows.parse()
