@@ -62,11 +62,10 @@ pub enum DiscordStatus {
     /// There is no connection to the gateway.
     Disconnected,
     /// The same, because all sessions that Discord allows in a day were started. The next one is allowed then.
-    StartsUsedUp {
-        until: Instant,
-    },
+    StartsUsedUp { until: Instant },
     /// There is one, and the bot is not in its guild, or the guild is unavailable.
     OutsideGuild,
+    /// There is one, and the bot is in its guild.
     InGuild,
 }
 

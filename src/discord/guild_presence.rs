@@ -24,15 +24,14 @@ pub(super) struct GuildPresence {
 /// What follows from an event for those who listen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hearing {
+    /// Nothing changed.
     Unchanged,
     /// The bot hears its guild, and people may have acted unseen.
     Missed,
     /// The bot does not hear its guild.
     Interrupted,
     /// The bot hears its guild again; `is_complete` if everything that happened meanwhile was reported.
-    Restored {
-        is_complete: bool,
-    },
+    Restored { is_complete: bool },
 }
 
 impl GuildPresence {

@@ -32,26 +32,12 @@ pub struct Recorded {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestEvent {
     Requested(Box<RequestDetails>),
-    Posted {
-        message: MessageId,
-    },
-    ApprovalAdded {
-        actor: UserId,
-    },
-    ApprovalRemoved {
-        actor: UserId,
-    },
-    AttemptRefused {
-        actor: UserId,
-        why: RefusalReason,
-    },
-    /// The approvers were reminded by this message.
-    Reminded {
-        message: MessageId,
-    },
-    Executing {
-        approvers: Vec<UserId>,
-    },
+    Posted { message: MessageId },
+    ApprovalAdded { actor: UserId },
+    ApprovalRemoved { actor: UserId },
+    AttemptRefused { actor: UserId, why: RefusalReason },
+    Reminded { message: MessageId },
+    Executing { approvers: Vec<UserId> },
     Finished(Resolution),
 }
 

@@ -10,16 +10,11 @@ use crate::domain::ids;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChannelEvent {
     /// These threads are active in channels that the bot can see since now.
-    Listed {
-        channels: Vec<ChannelInfo>,
-    },
+    Listed { channels: Vec<ChannelInfo> },
     /// It was created, or changed.
-    Changed {
-        channel: ChannelInfo,
-    },
-    Deleted {
-        channel: ChannelId,
-    },
+    Changed { channel: ChannelInfo },
+    /// It was deleted.
+    Deleted { channel: ChannelId },
 }
 
 /// A channel or a thread.

@@ -38,20 +38,16 @@ pub(super) struct GatewaySession {
 
 /// How a connection, or an attempt to connect, ended.
 pub(super) enum Disconnect {
+    /// The process stops.
     Stopped,
+    /// Another attempt would fail in the same way.
     Fatal(GatewayError),
     /// The session, if there is one, may be resumed.
-    Lost {
-        why: String,
-    },
+    Lost { why: String },
     /// The session has ended.
-    Expired {
-        why: String,
-    },
+    Expired { why: String },
     /// Op 9. If the session is not resumable, a new one requires a wait.
-    Invalid {
-        is_resumable: bool,
-    },
+    Invalid { is_resumable: bool },
 }
 
 impl Disconnect {
