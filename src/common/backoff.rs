@@ -51,12 +51,6 @@ impl Jitter {
     }
 }
 
-impl std::fmt::Debug for Jitter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Jitter")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

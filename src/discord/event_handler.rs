@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serenity::model::channel::Reaction;
 use serenity::model::event::Event;
 use serenity::model::id::{self as discord, GuildId};
 use tokio::sync::{Notify, mpsc};
@@ -96,42 +97,18 @@ impl EventHandler {
             Event::InteractionCreate(event) => self.interactions.handle(event.interaction),
             Event::ReactionAdd(event) => {
                 let reaction = event.reaction;
-                let Some((card, vote)) = self.card_and_vote(
-                    reaction.guild_id,
-                    reaction.channel_id,
-                    reaction.message_id,
-                    &reaction.emoji,
-                ) else {
-                    return;
-                };
+                let Some((card, vote)) = self.card_and_vote(&reaction) else { return };
                 // Discord always says whose reaction it is (documentation, "Message Reaction Add").
                 let Some(user) = reaction.user_id.filter(|user| *user != self.bot_user) else { return };
                 let member = reaction.member.as_ref().map(members::person_from_member);
-                self.engine
-                    .send(EngineInput::ReactionAdded {
-                        card,
-                        vote,
-                        reaction: user_reaction(user, reaction.burst),
-                        member,
-                    })
-                    .await;
+                let reaction = user_reaction(user, reaction.burst);
+                self.engine.send(EngineInput::ReactionAdded { card, vote, reaction, member }).await;
             }
             Event::ReactionRemove(event) => {
                 let reaction = event.reaction;
-                let vote = self.card_and_vote(
-                    reaction.guild_id,
-                    reaction.channel_id,
-                    reaction.message_id,
-                    &reaction.emoji,
-                );
-                if let (Some((card, vote)), Some(user)) = (vote, reaction.user_id) {
-                    self.engine
-                        .send(EngineInput::ReactionRemoved {
-                            card,
-                            vote,
-                            reaction: user_reaction(user, reaction.burst),
-                        })
-                        .await;
+                if let (Some((card, vote)), Some(user)) = (self.card_and_vote(&reaction), reaction.user_id) {
+                    let reaction = user_reaction(user, reaction.burst);
+                    self.engine.send(EngineInput::ReactionRemoved { card, vote, reaction }).await;
                 }
             }
             Event::ReactionRemoveAll(event) => {
@@ -140,13 +117,7 @@ impl EventHandler {
                 }
             }
             Event::ReactionRemoveEmoji(event) => {
-                let reaction = event.reaction;
-                if let Some((card, vote)) = self.card_and_vote(
-                    reaction.guild_id,
-                    reaction.channel_id,
-                    reaction.message_id,
-                    &reaction.emoji,
-                ) {
+                if let Some((card, vote)) = self.card_and_vote(&event.reaction) {
                     self.engine.send(EngineInput::ReactionsCleared { card, vote: Some(vote) }).await;
                 }
             }
@@ -205,14 +176,9 @@ impl EventHandler {
     }
 
     /// `None` for a reaction that is no vote, or outside the incident channels.
-    fn card_and_vote(
-        &self,
-        guild: Option<GuildId>,
-        channel: discord::ChannelId,
-        message: discord::MessageId,
-        emoji: &serenity::model::channel::ReactionType,
-    ) -> Option<(MessageRef, Vote)> {
-        Some((self.message_ref(guild, channel, message)?, self.vote_emoji.vote(emoji)?))
+    fn card_and_vote(&self, reaction: &Reaction) -> Option<(MessageRef, Vote)> {
+        let card = self.message_ref(reaction.guild_id, reaction.channel_id, reaction.message_id)?;
+        Some((card, self.vote_emoji.vote(&reaction.emoji)?))
     }
 }
 

@@ -21,6 +21,7 @@ use super::json_lines::JsonLines;
 use super::panics;
 use super::reload::CONFIG_RELOADS;
 use super::standard_output;
+use crate::discord::interactions::definitions::COMMANDS;
 use crate::domain::event::Action;
 use crate::domain::outcome::Outcome;
 
@@ -35,8 +36,6 @@ pub enum LogFormat {
 
 /// Bounds of the histograms' buckets, in seconds.
 const BUCKETS: [f64; 13] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-/// The values of the label `command`.
-const COMMANDS: [&str; 4] = ["sessions", "cancel", "terminate", "requests"];
 
 const LOG_LINES_DROPPED: &str = "killgate_log_lines_dropped_total";
 

@@ -25,6 +25,7 @@ mod snapshot_fanout;
 use std::sync::Arc;
 use std::time::Duration;
 
+use definitions::COMMANDS;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 use options::CommandOptions;
@@ -47,8 +48,7 @@ use super::responder::CommandResponder;
 use super::served_channels::{ChannelService, ServedChannels};
 use crate::domain::event::Action;
 use crate::domain::ids::{ChannelId, Person};
-use crate::workflow::handle::EngineHandle;
-use crate::workflow::handle::RequestInput;
+use crate::workflow::handle::{EngineHandle, RequestInput};
 use crate::workflow::input::EngineInput;
 use crate::workflow::ports::{LeaseState, Ledger, Responder};
 use crate::workflow::refusal::Refusal;
@@ -136,16 +136,9 @@ impl InteractionHandler {
     }
 
     async fn answer_command(&self, command: CommandInteraction, reply: Arc<InteractionReply>) {
-        let name = match command.data.name.as_str() {
-            "sessions" => "sessions",
-            "cancel" => "cancel",
-            "terminate" => "terminate",
-            "requests" => "requests",
-            other => {
-                warn!(command = other, "Discord sent an unknown command");
-                self.refuse(&reply, &Refusal::UnknownCommand).await;
-                return;
-            }
+        let Some(name) = COMMANDS.into_iter().find(|name| *name == command.data.name) else {
+            warn!(command = command.data.name, "Discord sent an unknown command");
+            return self.refuse(&reply, &Refusal::UnknownCommand).await;
         };
         let channel = ChannelId(command.channel_id.get());
         self.answer_and_measure(name, channel, &reply, self.run_command(&command, &reply)).await;
