@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::identity::{BackendIdentity, Pid, ServerIdentity};
 use super::ids::{ChannelId, MessageId, RequestId, UserId};
+use super::named_enum::named_enum;
 use super::outcome::Outcome;
 use super::session::Session;
 use super::timestamp::Timestamp;
@@ -74,23 +75,27 @@ pub struct RequestedBackend {
     pub worker: Option<Pid>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Action {
-    /// `pg_cancel_backend`: ends the query, the session lives on.
-    Cancel,
-    /// `pg_terminate_backend`: ends the session.
-    Terminate,
+named_enum! {
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum Action {
+        /// `pg_cancel_backend`: ends the query, the session lives on.
+        Cancel = "cancel",
+        /// `pg_terminate_backend`: ends the session.
+        Terminate = "terminate",
+    }
 }
 
-/// What must not have changed between the card and the signal, besides the backend itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Binding {
-    /// The query that was shown.
-    Query,
-    /// The transaction that was open.
-    Transaction,
-    /// Nothing else: whatever the session does now.
-    Session,
+named_enum! {
+    /// What must not have changed between the card and the signal, besides the backend itself.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum Binding {
+        /// The query that was shown.
+        Query = "query",
+        /// The transaction that was open.
+        Transaction = "transaction",
+        /// Nothing else: whatever the session does now.
+        Session = "session",
+    }
 }
 
 /// How a request ended.
@@ -125,24 +130,27 @@ pub struct BackendResolution {
     pub postgres: Option<String>,
 }
 
-/// Why an attempt does not count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum RefusalReason {
-    /// The requester approved their own request.
-    SelfApproval,
-    NotAnApprover,
-    /// The request had expired when the reaction came.
-    Expired,
-    /// The request was already decided.
-    Closed,
-    /// A bot reacted.
-    Bot,
-    /// Somebody who is no requester asked for a signal.
-    NotARequester,
-    /// Somebody asked for a protected session.
-    Protected,
-    /// Somebody asked beyond a limit.
-    Limited,
+named_enum! {
+    /// Why an attempt does not count.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum RefusalReason {
+        /// The requester approved their own request.
+        SelfApproval = "self_approval",
+        /// The person may not approve for this target, or is timed out.
+        NotAnApprover = "not_an_approver",
+        /// The request had expired when the reaction came.
+        Expired = "expired",
+        /// The request was already decided.
+        Closed = "closed",
+        /// A bot reacted.
+        Bot = "bot",
+        /// Somebody who is no requester asked for a signal.
+        NotARequester = "not_a_requester",
+        /// Somebody asked for a protected session.
+        Protected = "protected",
+        /// Somebody asked beyond a limit.
+        Limited = "limited",
+    }
 }
 
 impl Recorded {
@@ -253,67 +261,4 @@ fn summary(backends: &[BackendResolution]) -> String {
         format!("{count} {}", outcome.headline().to_lowercase())
     });
     counts.collect::<Vec<_>>().join(", ")
-}
-
-impl Action {
-    /// Its name in the ledger.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Cancel => "cancel",
-            Self::Terminate => "terminate",
-        }
-    }
-
-    /// From its name in the ledger.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Cancel, Self::Terminate].into_iter().find(|action| action.name() == name)
-    }
-}
-
-impl Binding {
-    /// Its name in the ledger.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Query => "query",
-            Self::Transaction => "transaction",
-            Self::Session => "session",
-        }
-    }
-
-    /// From its name in the ledger.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Query, Self::Transaction, Self::Session].into_iter().find(|binding| binding.name() == name)
-    }
-}
-
-impl RefusalReason {
-    pub const ALL: [Self; 8] = [
-        Self::SelfApproval,
-        Self::NotAnApprover,
-        Self::Expired,
-        Self::Closed,
-        Self::Bot,
-        Self::NotARequester,
-        Self::Protected,
-        Self::Limited,
-    ];
-
-    /// Its name in the ledger.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::SelfApproval => "self_approval",
-            Self::NotAnApprover => "not_an_approver",
-            Self::Expired => "expired",
-            Self::Closed => "closed",
-            Self::Bot => "bot",
-            Self::NotARequester => "not_a_requester",
-            Self::Protected => "protected",
-            Self::Limited => "limited",
-        }
-    }
-
-    /// From its name in the ledger.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.name() == name)
-    }
 }

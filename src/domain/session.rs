@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::identity::{BackendIdentity, Pid, ServerIdentity};
 use super::lock_wait::LockWait;
+use super::named_enum::named_enum;
 use super::progress::Progress;
 use super::timestamp::Timestamp;
 
@@ -59,19 +60,21 @@ pub enum BackendType {
     Other(String),
 }
 
-/// `pg_stat_activity.state`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SessionState {
-    Active,
-    Idle,
-    IdleInTransaction,
-    IdleInTransactionAborted,
-    FastpathFunctionCall,
-    Disabled,
-    /// It authenticates: PostgreSQL does not know yet whose session it is (since 18).
-    Starting,
-    /// None, or one that this version of killgate does not know.
-    Unknown,
+named_enum! {
+    /// `pg_stat_activity.state`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum SessionState {
+        Active = "active",
+        Idle = "idle",
+        IdleInTransaction = "idle in transaction",
+        IdleInTransactionAborted = "idle in transaction (aborted)",
+        FastpathFunctionCall = "fastpath function call",
+        Disabled = "disabled",
+        /// It authenticates: PostgreSQL does not know yet whose session it is (since 18).
+        Starting = "starting",
+        /// None, or one that this version of killgate does not know.
+        Unknown = "unknown",
+    }
 }
 
 /// What a backend waits for: `wait_event_type` and `wait_event`.
@@ -252,34 +255,9 @@ impl SessionState {
         matches!(self, Self::Disabled | Self::Starting | Self::Unknown)
     }
 
-    /// PostgreSQL's own name for it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Idle => "idle",
-            Self::IdleInTransaction => "idle in transaction",
-            Self::IdleInTransactionAborted => "idle in transaction (aborted)",
-            Self::FastpathFunctionCall => "fastpath function call",
-            Self::Disabled => "disabled",
-            Self::Starting => "starting",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    /// From PostgreSQL's name.
-    pub fn from_name(name: Option<&str>) -> Self {
-        [
-            Self::Active,
-            Self::Idle,
-            Self::IdleInTransaction,
-            Self::IdleInTransactionAborted,
-            Self::FastpathFunctionCall,
-            Self::Disabled,
-            Self::Starting,
-        ]
-        .into_iter()
-        .find(|state| Some(state.name()) == name)
-        .unwrap_or(Self::Unknown)
+    /// From the column.
+    pub fn of_column(name: Option<&str>) -> Self {
+        name.and_then(Self::from_name).unwrap_or(Self::Unknown)
     }
 }
 

@@ -196,7 +196,7 @@ pub(super) fn process(
     let encoding: Option<&str> = cells.value("encoding")?;
     let application: Option<RawText> = cells.value("application")?;
     let client = cells.text("client")?;
-    let state = SessionState::from_name(cells.text("state")?.as_deref());
+    let state = SessionState::of_column(cells.text("state")?.as_deref());
     let wait = match (cells.text("wait_event_type")?, cells.text("wait_event")?) {
         (Some(kind), Some(event)) => Some(WaitEvent { kind, event }),
         _ => None,

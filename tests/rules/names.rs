@@ -76,11 +76,11 @@ fn states() {
         (SessionState::Unknown, "unknown", false),
     ] {
         assert_eq!(state.to_string(), name);
-        assert_eq!(SessionState::from_name(Some(name)), state);
+        assert_eq!(SessionState::of_column(Some(name)), state);
         assert_eq!(state.is_running(), runs, "{state}");
     }
-    assert_eq!(SessionState::from_name(None), SessionState::Unknown);
-    assert_eq!(SessionState::from_name(Some("asleep")), SessionState::Unknown);
+    assert_eq!(SessionState::of_column(None), SessionState::Unknown);
+    assert_eq!(SessionState::of_column(Some("asleep")), SessionState::Unknown);
 }
 
 #[test]

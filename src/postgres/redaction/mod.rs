@@ -17,21 +17,25 @@ use std::fmt;
 use hazard::{Hazards, ValuePlaces};
 use lexer::{SqlLexer, SqlToken};
 
+use crate::domain::named_enum::named_enum;
+
 /// Replaces a literal.
 const LITERAL: &str = "?";
 /// Replaces the rest of a query.
 const REST: &str = "…";
 
-/// How much of a query's text is shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum QueryVisibility {
-    /// Literals are replaced by `?`, comments are removed.
-    #[default]
-    Redacted,
-    /// No query text.
-    Hidden,
-    /// The text as PostgreSQL reports it.
-    Full,
+named_enum! {
+    /// How much of a query's text is shown.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub enum QueryVisibility {
+        /// Literals are replaced by `?`, comments are removed.
+        #[default]
+        Redacted = "redacted",
+        /// No query text.
+        Hidden = "hidden",
+        /// The text as PostgreSQL reports it.
+        Full = "full",
+    }
 }
 
 impl QueryVisibility {
