@@ -293,15 +293,10 @@ impl Engine {
     pub(super) fn card_content(&self, id: RequestId) -> Option<CardContent> {
         let request = self.store.get(id)?.clone();
         let open = self.open_requests.get(&id);
-        let watched = open.map(|open| open.sessions.as_slice()).unwrap_or_default();
-        let backends = request.details.backends.iter().enumerate();
+        let monitored = open.map(|open| open.sessions.as_slice()).unwrap_or_default();
+        let on_card = |index| monitored.get(index).map(|session| session.on_card.clone()).unwrap_or_default();
         Some(CardContent {
-            sessions: backends
-                .map(|(index, backend)| {
-                    let watched = watched.get(index);
-                    watched.map(|watched| watched.on_card(backend)).unwrap_or_default()
-                })
-                .collect(),
+            sessions: (0..request.details.backends.len()).map(on_card).collect(),
             approvers: self.targets.approvers(&request.details.target),
             is_superseded: open.is_some_and(|open| open.is_superseded),
             owner: request.details.backends.first().and_then(|backend| self.targets.owner(&backend.session)),

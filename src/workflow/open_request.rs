@@ -89,7 +89,7 @@ impl OpenRequest {
 
     /// Those that wait for its sessions; `None` before each was seen.
     pub(super) fn known_waiters(&self) -> Option<KnownWaiters> {
-        let waiters = self.sessions.iter().map(MonitoredSession::waiters);
+        let waiters = self.sessions.iter().map(|session| session.waiters.as_ref());
         let waiters: Vec<_> = waiters.collect::<Option<_>>().filter(|all: &Vec<_>| !all.is_empty())?;
         Some(waiters.into_iter().flatten().map(|(pid, waiter)| (*pid, *waiter)).collect())
     }
