@@ -45,7 +45,6 @@ impl Jitter {
         Self(Arc::new(source))
     }
 
-    /// A duration between `least` and `most`.
     pub fn between(&self, least: Duration, most: Duration) -> Duration {
         least + most.saturating_sub(least).mul_f64((self.0)())
     }

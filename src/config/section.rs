@@ -127,7 +127,6 @@ impl<'a> ConfigSection<'a> {
         self.reference.key(written).is_none() && suggestion(self.reference, written) == Some(name)
     }
 
-    /// The value of an optional key.
     pub(super) fn optional<T>(
         &self,
         name: &'static str,
@@ -146,7 +145,6 @@ impl<'a> ConfigSection<'a> {
         self.optional(name, read)?.map_or_else(|| base.clone(), Ok)
     }
 
-    /// The value of a required key.
     pub(super) fn required<T>(
         &self,
         name: &'static str,

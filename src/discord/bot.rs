@@ -184,7 +184,6 @@ impl Bot {
     }
 }
 
-/// The application that the bot belongs to.
 pub(super) async fn application_id(api: &ApiClient, bot_user: UserId) -> Result<ApplicationId, ApiError> {
     match api.current_application().await {
         Ok(application) => Ok(application.id),

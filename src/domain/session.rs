@@ -109,7 +109,6 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The session with this pid.
     pub fn find(&self, pid: Pid) -> Option<&Session> {
         self.sessions.iter().find(|session| session.pid == pid)
     }
@@ -255,7 +254,6 @@ impl SessionState {
         matches!(self, Self::Disabled | Self::Starting | Self::Unknown)
     }
 
-    /// From the column.
     pub fn of_column(name: Option<&str>) -> Self {
         name.and_then(Self::from_name).unwrap_or(Self::Unknown)
     }

@@ -27,7 +27,6 @@ const ENGINE_STOP_TIMEOUT: Duration = Duration::from_millis(7_500);
 /// The pause between attempts to read the ledger at the start.
 const READ_RETRY_PAUSE: Duration = Duration::from_secs(2);
 
-/// What the active replica needs.
 pub struct ActiveReplica {
     /// A reload replaces them.
     pub settings: watch::Receiver<Arc<Settings>>,

@@ -23,7 +23,6 @@ pub struct ExportFilter {
     pub request: Option<RequestId>,
 }
 
-/// The result of verifying the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChainVerification {
     /// Every record is as it was written, and the expected one is among them.

@@ -160,7 +160,6 @@ pub fn start_metrics(log: &LogOutput) -> anyhow::Result<Metrics> {
     Ok(Metrics { prometheus, dropped_lines: log.dropped_lines.clone() })
 }
 
-/// Sets the metrics of a standby.
 pub fn set_standby_metrics() {
     for name in [
         "killgate_active",

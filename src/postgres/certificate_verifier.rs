@@ -10,7 +10,6 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme};
 
-/// Verifies the certificates of servers.
 #[derive(Debug)]
 pub(super) struct CertificateVerifier {
     pub(super) provider: Arc<CryptoProvider>,

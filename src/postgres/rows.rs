@@ -163,7 +163,6 @@ impl<'a> SnapshotBuilder<'a> {
     }
 }
 
-/// The identity of the server that answered.
 pub(super) fn server(row: &Row, system_identifier: u64) -> Result<ServerIdentity, tokio_postgres::Error> {
     Ok(ServerIdentity {
         system_identifier,

@@ -88,7 +88,6 @@ pub(super) fn read(
     }
 }
 
-/// What the error of a statement means for the signal.
 pub(super) fn read_error(error: StatementError) -> SignalResult {
     match error {
         StatementError::Raised(error) if is_before_signal(&error) => SignalResult::NotSent {

@@ -22,7 +22,6 @@ pub struct EngineHealth {
 }
 
 impl EngineHealth {
-    /// The problems at `now`, for people.
     pub fn problems(&self, now: Instant) -> Vec<String> {
         let another_process = self.another_process.filter(|seen| now - *seen < UNHEALTHY_FOR);
         another_process

@@ -158,7 +158,6 @@ pub trait Responder: Send + Sync {
     async fn refuse(&self, refusal: &Refusal) -> Result<(), DeliveryError>;
 }
 
-/// The message that an answer became.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AnswerMessage {
     pub message: MessageId,

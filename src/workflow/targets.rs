@@ -15,7 +15,6 @@ use crate::domain::request::Request;
 use crate::domain::session::Session;
 use crate::domain::timestamp::Timestamp;
 
-/// A target and its policy.
 #[derive(Clone)]
 pub struct TargetWithPolicy {
     pub target: Arc<dyn Target>,

@@ -35,7 +35,6 @@ impl OwnMessage {
     }
 }
 
-/// A message found in a channel.
 #[derive(Debug, Deserialize)]
 pub struct ChannelMessage {
     pub id: MessageId,
@@ -70,7 +69,6 @@ impl ApiClient {
         self.json(ApiCall::new(Method::POST, route, RetryPolicy::WithNonce).json(&message)?).await
     }
 
-    /// Edits a message of the bot.
     pub async fn edit_message(
         &self,
         channel_id: ChannelId,

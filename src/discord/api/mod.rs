@@ -177,7 +177,6 @@ impl ApiClient {
         self.shared.server_clock.now()
     }
 
-    /// The configured URL of the API.
     pub fn api_url(&self) -> &str {
         &self.shared.base_url
     }

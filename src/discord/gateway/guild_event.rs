@@ -20,7 +20,6 @@ pub enum GuildEvent {
     MemberChanged { guild: GuildId, member: MemberRoles },
 }
 
-/// The roles of a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberRoles {
     pub user: UserId,

@@ -33,7 +33,6 @@ pub fn reason_form(id: &str, action: Action, sessions: &[SessionChoice], is_requ
     CreateModal::new(id, title).components(vec![CreateActionRow::InputText(field)])
 }
 
-/// The reason in a submitted form.
 pub fn submitted_reason(rows: &[ActionRow]) -> Option<String> {
     let fields = rows.iter().flat_map(|row| &row.components);
     let mut reasons = fields.filter_map(|field| match field {

@@ -26,7 +26,6 @@ pub struct BlockingTree<'a> {
     pub branches: Vec<TreeBranch<'a>>,
 }
 
-/// The root of a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TreeRoot<'a> {
     Session(&'a Session),

@@ -109,7 +109,6 @@ fn clock(offset: i64, what: String) -> CheckResult {
     CheckResult::warn(what, detail, "Synchronize the clocks of both machines, for example with NTP")
 }
 
-/// How a connection to PostgreSQL is encrypted.
 pub(super) fn encryption(connection: &PostgresAddress, what: String) -> CheckResult {
     match connection.tls.mode {
         TlsMode::Disable if connection.is_local() => {
