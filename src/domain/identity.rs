@@ -90,21 +90,3 @@ pub struct BackendIdentity {
     /// session.
     pub query_start: Option<Timestamp>,
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_positive_numbers_that_fit_int4_are_pids() {
-        assert_eq!(Pid::try_from(4711).map(Pid::number), Ok(4711));
-        assert_eq!(Pid::try_from(i64::from(i32::MAX)).map(Pid::number), Ok(i32::MAX));
-        for number in [0, -1, i64::from(i32::MAX) + 1, i64::MIN, i64::MAX] {
-            assert_eq!(Pid::try_from(number), Err(InvalidPid(number)));
-        }
-        assert_eq!(
-            InvalidPid(0).to_string(),
-            "There is no pid 0: a pid is a whole number from 1 to 2147483647"
-        );
-    }
-}

@@ -80,31 +80,3 @@ impl fmt::Display for Outcome {
         f.write_str(self.name())
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn every_outcome_is_found_by_its_own_name_and_by_no_other() {
-        for outcome in Outcome::ALL {
-            assert_eq!(Outcome::from_name(outcome.name()), Some(outcome));
-        }
-        assert_eq!(
-            Outcome::ALL.into_iter().map(Outcome::headline).collect::<BTreeSet<_>>().len(),
-            Outcome::ALL.len()
-        );
-        assert_eq!(Outcome::from_name("executed"), None);
-    }
-
-    #[test]
-    fn only_people_time_limits_and_the_session_itself_end_a_request_that_was_not_executed() {
-        let without: Vec<_> = Outcome::ALL.into_iter().filter(|outcome| !outcome.is_of_execution()).collect();
-        assert_eq!(
-            without,
-            [Outcome::Limited, Outcome::Denied, Outcome::Withdrawn, Outcome::Expired, Outcome::Lapsed]
-        );
-    }
-}
