@@ -49,8 +49,8 @@ pub(super) fn read(
     })
 }
 
-/// From the environment, where other programs look for it too. The lower-case name takes precedence, as in curl. One that
-/// cannot be used is refused only if it would be.
+/// From the environment, where other programs look for it too. The lower-case name takes precedence, as in curl. An invalid
+/// value is refused only if a connection would go through the proxy.
 fn https_proxy(
     section: &ConfigSection<'_>,
     env: Environment<'_>,

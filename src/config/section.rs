@@ -189,7 +189,8 @@ fn report_unknown_key(
     faults.report(&span, message, names.join(", "))
 }
 
-/// The key that was most likely meant, unless a key of that very name exists elsewhere; `role` does, and `roles` is meant.
+/// The key that was most likely meant. `None` if a key of the written name exists in another table, except for a missing plural:
+/// `role` exists elsewhere, but where `roles` is allowed that one is meant.
 fn suggestion(reference: &ConfigTable, written: &str) -> Option<&'static str> {
     let near = reference.nearest(written)?;
     (reference::table_of(written).is_none() || near == format!("{written}s")).then_some(near)

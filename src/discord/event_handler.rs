@@ -182,7 +182,7 @@ impl EventHandler {
     }
 }
 
-/// Interactions also reach an application whose bot is not in the guild.
+/// Whether the event proves that the bot is in the guild. Interactions do not: they also reach an application whose bot left.
 fn is_sent_to_members_only(event: &Event, guild: GuildId) -> bool {
     let of = match event {
         Event::ReactionAdd(event) => event.reaction.guild_id,

@@ -29,7 +29,7 @@ const LOADING_PAUSE: Duration = Duration::from_secs(2);
 /// "Unknown interaction": the answer came too late, or took effect without Discord saying so.
 const UNKNOWN_INTERACTION: u32 = 10_062;
 
-/// What everybody sees in place of an answer that only the person who asked may see.
+/// Shown to everybody where only the person who asked may see the answer.
 const ANSWERED_PRIVATELY: &str = "Only the person who asked sees the answer.";
 
 /// Whether the text of a message is that of the answer.
@@ -97,7 +97,7 @@ impl InteractionReply {
         tokio::spawn(async move {
             sleep(DEFER_AFTER).await;
             if let Some(reply) = weak_reply.upgrade() {
-                // Few are deferred, and until then the future would take two kilobytes of each that waits.
+                // Boxed, because few replies are deferred, and otherwise each would hold two kilobytes for it.
                 Box::pin(reply.defer()).await;
             }
         });

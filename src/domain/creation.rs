@@ -23,7 +23,7 @@ pub struct NewRequest {
     pub action: Action,
     /// At least one.
     pub sessions: Vec<SessionSelector>,
-    /// Pids that this target does not have, and which target has them instead, as far as that was looked up.
+    /// Pids that another target has instead of this one, and its name, as far as that was looked up.
     pub elsewhere: BTreeMap<Pid, String>,
     /// What a terminate is bound to; `None` leaves it to how long each session has been in its transaction.
     pub bound_to: Option<Binding>,

@@ -102,10 +102,10 @@ named_enum! {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolution {
     pub outcome: Outcome,
-    /// From the start of the execution until the effect was seen, or until it was certain that there is none or killgate
-    /// stopped looking; the longest of all sessions.
+    /// From the start of the execution until the effect was seen, or was ruled out, or killgate stopped looking. With several
+    /// sessions, the longest of these times.
     pub elapsed: Option<Duration>,
-    /// `None` where no signal is known to have been sent, and it cannot be ruled out.
+    /// `None` if it is not known whether a signal was sent.
     pub signal_sent: Option<bool>,
     /// What happened, in one sentence for people.
     pub detail: String,
@@ -220,7 +220,7 @@ impl Resolution {
         }
     }
 
-    /// What the detail says beyond what became of the sessions.
+    /// What `detail` adds to the outcomes of the sessions.
     pub fn remark(&self) -> Option<&str> {
         self.detail.strip_prefix(&summary(&self.backends))?.strip_prefix("; ")
     }

@@ -69,9 +69,9 @@ impl ServerIdentity {
         !known.contains(&0) && known[0] != known[1]
     }
 
-    /// Whether `answering` is this server after a restart, which no session survives. A standby has the identifier of its
-    /// primary, whose sessions may be alive, so one that answers proves nothing. Nor does one that was promoted: it has mostly
-    /// been up since before `seen_at`, when the sessions were seen.
+    /// Whether `answering` is this server after a restart, which no session survives. A standby proves nothing: it has the
+    /// identifier of its primary, whose sessions may still be alive. The same is true of a standby that was promoted since. Such a
+    /// one has usually been up since before `seen_at`, when the sessions were seen.
     pub fn was_restarted_as(self, answering: Self, is_standby: bool, seen_at: Timestamp) -> bool {
         let is_known = self.system_identifier != 0 && self.system_identifier == answering.system_identifier;
         is_known && !is_standby && answering.postmaster_start > self.postmaster_start.max(seen_at)

@@ -88,7 +88,7 @@ pub struct WaitEvent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     pub server: ServerIdentity,
-    /// A look that began later has a higher number, whatever the server's clock shows.
+    /// Counts the snapshots: one that was begun later has a higher number, whatever the server's clock shows.
     pub order: u64,
     /// The pids that were looked up; `None`: every session is here. Besides those there are only sessions that wait for a
     /// lock, without their queries.
@@ -113,7 +113,7 @@ impl Snapshot {
         self.sessions.iter().find(|session| session.pid == pid)
     }
 
-    /// Whether it says if there is a session with this pid.
+    /// Whether it tells if there is a session with this pid.
     pub fn covers(&self, pid: Pid) -> bool {
         self.looked_up.as_ref().is_none_or(|looked_up| looked_up.contains(&pid))
     }

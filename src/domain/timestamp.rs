@@ -9,7 +9,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// Two clocks that were read up to so long one after the other count as equal if they differ by less.
+/// Clocks that differ by no more count as equal: they are never read at the same instant.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(10);
 
 impl Timestamp {
@@ -39,7 +39,7 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)))
     }
 
-    /// The same time by another clock, which showed `ours` when the clock of this one showed `theirs`. Unchanged if they agree.
+    /// Converts a time of another clock to ours, which showed `ours` when the other showed `theirs`. Unchanged if the two agree.
     #[must_use]
     pub fn on_clock(self, ours: Self, theirs: Self) -> Self {
         let (ahead, behind) = (ours.duration_since(theirs), theirs.duration_since(ours));

@@ -29,8 +29,8 @@ pub enum ChainVerification {
     Intact(ChainTail),
     /// The first record that is not as it was written.
     Broken { seq: u64, broken: ChainError },
-    /// The chain is consistent, and what is kept beside it is not what follows from it: the list of the requests to resume
-    /// after a start, the end of the chain, or a record that does not belong to it.
+    /// The chain is consistent, but what is kept beside it contradicts it: the list of the requests to resume after a start, the
+    /// end of the chain, or a record that does not belong to it.
     Inconsistent { seq: u64, problem: String },
     /// The chain is consistent, but ends before the last acknowledged record.
     Short { last: ChainTail, acknowledged: ChainTail },
@@ -66,7 +66,7 @@ pub fn verify(reader: &mut dyn LedgerReader, expect: Option<&str>) -> anyhow::Re
     let (acknowledged, listed) = tail_and_pending(reader).context("the ledger cannot be read")?;
     let mut tail = ChainTail::default();
     let mut open = BTreeMap::new();
-    // Listed as ended, and not seen to end yet.
+    // Requests that are listed as ended, and whose end has not been read from the chain yet.
     let mut owed: BTreeSet<u64> = listed
         .iter()
         .filter(|(_, state)| **state == PendingState::Undelivered)
@@ -145,11 +145,11 @@ fn tail_and_pending(
 fn wrong_beside_the_chain(reader: &mut dyn LedgerReader, last: u64) -> anyhow::Result<Option<(u64, String)>> {
     const UNREADABLE: &str = "the ledger cannot be read";
     if let Some(request) = reader.wrongly_indexed().context(UNREADABLE)? {
-        let problem = "is not found by its pids, or by others: the index of pids was changed";
+        let problem = "is indexed under the wrong pids, or not at all: the index of pids was changed";
         return Ok(Some((last, format!("request {request} {problem}"))));
     }
-    let problem = "is listed neither as undelivered nor as delivered, or as delivered and has not ended: the lists of results \
-                   were changed";
+    let problem = "is in none of the lists of delivered and undelivered results, or is listed as delivered although the request \
+                   has not ended: the lists were changed";
     let wrong = reader.wrongly_delivered().context(UNREADABLE)?;
     Ok(wrong.map(|request| (last, format!("the result of request {request} {problem}"))))
 }

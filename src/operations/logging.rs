@@ -53,7 +53,7 @@ pub struct LogOutput {
 
 impl Drop for LogOutput {
     fn drop(&mut self) {
-        // The guard has time limits of its own, and then writes to standard output, which may have the same reader.
+        // The guard has time limits of its own, after which it writes to standard output, which may have the same stalled reader.
         let writer = self.writer.take();
         standard_output::unless_stalled(move || drop(writer));
     }
@@ -171,8 +171,8 @@ pub fn set_standby_metrics() {
     }
 }
 
-/// Registers every metric at the start. One that appears only with its first value hides that value from a rate, and an
-/// alert on it is silent until then.
+/// Registers every metric at the start. If a metric appeared only with its first value, `rate` would not see that value, and an
+/// alert on it would stay silent.
 fn register_all() {
     gauge!("killgate_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     set_standby_metrics();

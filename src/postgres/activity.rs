@@ -88,7 +88,7 @@ impl ActivityReader {
                 return cached.result.clone();
             }
             let began = Instant::now();
-            // In a box, so that those who wait for the lock do not have the room for it.
+            // Boxed, so that callers that wait for the lock do not hold its memory.
             let result = Box::pin(self.read(None, previous(last.as_ref()))).await.map(Arc::new);
             *last = Some(CachedSnapshot { began, result: result.clone() });
             result

@@ -343,7 +343,7 @@ impl<S: ConnectionSetup> ReconnectTask<S> {
     }
 
     fn report_down(&self, unreachable: TargetUnreachable, failed_attempts: u32) {
-        // An outage of hours is reported once, not with every attempt, also when the reasons alternate.
+        // An outage of hours is not reported with every attempt, even if the reasons alternate.
         let is_known = match &*self.status.borrow() {
             ConnectionStatus::Down(known) => {
                 known.message == unreachable.message || !failed_attempts.is_power_of_two()

@@ -30,8 +30,8 @@ const MAX_SENDS: u32 = 10;
 
 /// When the statement may be executed.
 ///
-/// The server reports its clock before the lease is confirmed. So the end of the lease, counted from that report, is not
-/// later than the real one, whatever the clocks of the three machines show and wherever this process is paused.
+/// The server's clock is read before the lease is confirmed. So the end of the lease, counted from that reading, is never later
+/// than the real end, whatever the clocks of the three machines show and wherever this process is paused.
 #[derive(Clone, Copy)]
 struct SignalWindow {
     /// The server's clock when it was read. An earlier time means that the clock was set back since.

@@ -1,5 +1,5 @@
-//! Another process acts with the same bot token and another ledger. Whoever's mark is not on a card gives up that request
-//! alone, and says so.
+//! Another process acts with the same bot token and another ledger. When both write to one message, the process whose mark is
+//! not on it gives up that request, and says so.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ impl Engine {
         self.card_replaced(id).await
     }
 
-    /// Another process has put its card into the message. What people did there may have been about that one.
+    /// Another process has put its card into the message, so people's reactions there may have been about that card.
     pub(super) async fn card_replaced(&mut self, id: RequestId) -> Result<(), LedgerError> {
         self.withdraw_superseded(id, "another process with the same bot token replaced its card").await
     }
@@ -61,7 +61,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Another process answered somebody in this channel. A replica that was deposed is the one that has no right to answer.
+    /// Another process answered somebody in this channel. If this replica was deposed, that other one is right to answer.
     pub(super) async fn another_process_seen(&mut self, channel: ChannelId) -> Result<(), LedgerError> {
         self.ledger.confirm_lease().await?;
         self.tell_of_another_process(channel);

@@ -22,7 +22,8 @@ use crate::domain::request::RequestState;
 /// How long to wait before the next attempt after a failure: doubled from the first to the last.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LAST_RETRY: Duration = Duration::from_secs(10);
-/// The same after a refusal, which counts against the bot. What is owed follows within 30 s once people allow it again.
+/// The same after Discord refused a call, because refused calls count against the bot. Once people allow it again, the message
+/// is posted within 30 s.
 const LAST_REFUSED_RETRY: Duration = Duration::from_secs(15);
 
 /// A card says that its request is being executed when that has taken this long.
@@ -95,7 +96,7 @@ impl CardPublisher {
         if let Some(responder) = responder {
             match responder.answer_with_card(&first).await {
                 Ok(AnswerMessage { message, has_notified }) => {
-                    // People may have reacted to a deferred answer before it was the card, which has then to be read.
+                    // People may have reacted to a deferred answer before it became the card, so its reactions are read.
                     self.report_posted(message, has_notified).await;
                     if !has_notified {
                         let (channel, cards) = (Arc::clone(&self.channel), self.cards.clone());
@@ -309,7 +310,7 @@ impl CardPublisher {
         let _ = self.cards.wait_for(|card| card.request.resolution().is_some()).await;
     }
 
-    /// Until the request is no longer open: what the card shows then is not to wait for anything.
+    /// Waits until the request is no longer open, because the card must show that without delay.
     async fn until_decided(&mut self) {
         let _ = self.cards.wait_for(|card| !card.request.is_open()).await;
     }
@@ -321,7 +322,7 @@ impl CardPublisher {
             DeliveryError::Postponed { wait, .. } => (*wait).max(*retry),
             _ => *retry,
         };
-        // What Discord refuses is allowed again by people, and counts against the bot meanwhile.
+        // A refusal lasts until people change permissions, and repeated refusals count against the bot.
         let last = if matches!(error, DeliveryError::Refused(_)) { LAST_REFUSED_RETRY } else { LAST_RETRY };
         *retry = (*retry * 2).min(last);
         let state = self.newest().request.state;

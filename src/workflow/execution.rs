@@ -143,8 +143,8 @@ pub(super) fn describe_now(backend: &RequestedBackend, found: SessionResult) -> 
     }
 }
 
-/// Looks at the signalled sessions until the effect is seen on each of them or the time is up. Returns when all of them were
-/// last seen without it; `None` if it was seen on none.
+/// Looks at the signalled sessions until each shows the effect, or the time is up. Returns the last time at which none of them
+/// showed it; `None` if none ever did.
 async fn watch(
     approved: &Approved,
     resolutions: &mut [BackendResolution],

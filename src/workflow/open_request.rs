@@ -21,8 +21,8 @@ pub(super) struct OpenRequest {
     pub(super) sessions: Vec<MonitoredSession>,
     /// Whether this process has posted the card or found it open. Before that its reactions are not read.
     pub(super) is_card_open: bool,
-    /// Whether the channel may show an end that a ledger which was set back does not know. Before it was looked at, the
-    /// request does not end in another way: that would say that nothing was signalled.
+    /// A ledger that was restored from an older copy may not know that the request has ended, while its channel shows that. Until
+    /// the channel was looked at, the request does not end in another way, which would say that nothing was signalled.
     pub(super) channel: ChannelLook,
     /// Who denied or withdrew it before that.
     pub(super) early_denials: Vec<Person>,

@@ -43,7 +43,7 @@ pub trait Target: Send + Sync {
     /// workers, and all that wait for a lock. Costs less than all sessions do.
     async fn look_up(&self, pids: &BTreeSet<Pid>) -> Result<Arc<Snapshot>, TargetUnreachable>;
 
-    /// A decision to signal is about to be recorded: what does not depend on it can be done meanwhile.
+    /// Announces that a decision to signal is about to be recorded, so that preparations can be made meanwhile.
     fn expect_signal(&self) {}
 
     /// Checks for each approved session, in one statement each, that it is still the approved one, on the server it was

@@ -1,4 +1,4 @@
-//! Who got what they waited for when sessions ended, and who has it now.
+//! Which waiting sessions got their locks when others ended, and who holds the locks now.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -157,7 +157,7 @@ impl ApiClient {
         };
         let remaining = deadline.saturating_duration_since(Instant::now());
         let limit = (remaining / 2).clamp(MIN_ATTEMPT_TIME, MAX_ATTEMPT_TIME).min(remaining);
-        // In a box, so that those who wait for a place do not have the room for it.
+        // Boxed, so that calls that wait for a place do not hold its memory.
         timeout(limit, Box::pin(self.exchange(call))).await.unwrap_or_else(|_| {
             Err(AttemptFailure {
                 effect: CallEffect::Unknown,

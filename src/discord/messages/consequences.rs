@@ -1,7 +1,7 @@
 //! What ending a session or its query brings about, and what it cannot: one table from a condition to a sentence.
 //!
-//! To add a case, add a row to [`CONSEQUENCES`]. The rows are shown in this order, on cards of one and of several sessions; sources are PostgreSQL's documentation and
-//! what the tests observe on real servers.
+//! To add a case, add a row to [`CONSEQUENCES`]. Cards of one and of several sessions show the rows in this order. The sources
+//! are PostgreSQL's documentation and what the tests observe on real servers.
 
 use super::format::{age, count, join_capped, utf16_len};
 use super::lock_text::progress_text;
@@ -24,7 +24,7 @@ pub(super) struct Situation<'a> {
     pub(super) queue: &'a WaiterSummary,
     /// When the session was seen, by the server's clock.
     pub(super) now: Timestamp,
-    /// Whether it was ended, and is told of what came true.
+    /// Whether it was ended, so that the sentences say what came true.
     pub(super) is_over: bool,
 }
 

@@ -80,15 +80,15 @@ pub struct RequestSearch {
     pub limit: u32,
 }
 
-/// Where in the history a search begins.
+/// With which request a search begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum SearchAnchor {
-    /// At the newest request.
+    /// With the newest request.
     #[default]
     Newest,
-    /// At the next one before this one, towards older ones.
+    /// With the request before this one, and on to older ones.
     OlderThan(RequestId),
-    /// At the next one after this one, towards newer ones.
+    /// With the request after this one, and on to newer ones.
     NewerThan(RequestId),
 }
 
