@@ -183,6 +183,13 @@ impl RequestDetails {
     }
 }
 
+impl BackendResolution {
+    /// What became of a session that was not asked for, or about which no answer came.
+    pub fn unanswered(pid: Pid, outcome: Outcome, signal_sent: Option<bool>, detail: String) -> Self {
+        Self { pid, outcome, elapsed: None, signal_sent, detail, postgres: None }
+    }
+}
+
 impl Resolution {
     /// The end of a request for which nothing was signalled.
     pub fn without_signal(outcome: Outcome, detail: impl Into<String>) -> Self {

@@ -1,7 +1,5 @@
 //! How a request can end.
 
-use std::fmt;
-
 use super::named_enum::named_enum;
 
 named_enum! {
@@ -72,11 +70,5 @@ impl Outcome {
     /// Whether only an execution can end so; the others close an open request.
     pub const fn is_of_execution(self) -> bool {
         !matches!(self, Self::Denied | Self::Withdrawn | Self::Expired | Self::Lapsed | Self::Limited)
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }

@@ -1,7 +1,5 @@
 //! The hosts of a connection's URL, which are tried in turn, and which kind of server is wanted among them.
 
-use std::fmt;
-
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 
@@ -42,12 +40,6 @@ impl SessionAttributes {
             Self::Standby if !kind.is_standby => Some("it is not a standby"),
             _ => None,
         }
-    }
-}
-
-impl fmt::Display for SessionAttributes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }
 

@@ -76,13 +76,9 @@ pub(super) async fn execute(
 
 /// How a request ends that is approved after its target was removed from the configuration.
 pub(super) fn unconfigured_target(approved: &Approved) -> Resolution {
-    let backends = approved.backends().iter().map(|backend| BackendResolution {
-        pid: backend.identity.pid,
-        outcome: Outcome::Unreachable,
-        elapsed: None,
-        signal_sent: Some(false),
-        detail: TARGET_REMOVED.detail.to_owned(),
-        postgres: None,
+    let backends = approved.backends().iter().map(|backend| {
+        let detail = TARGET_REMOVED.detail.to_owned();
+        BackendResolution::unanswered(backend.identity.pid, Outcome::Unreachable, Some(false), detail)
     });
     Resolution::of_execution(backends.collect(), None)
 }

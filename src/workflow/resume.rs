@@ -101,14 +101,8 @@ impl InterruptedExecution {
                 Some(found) => describe_now(backend, found),
                 None => format!("target {} is no longer configured", details.target),
             };
-            BackendResolution {
-                pid: backend.identity.pid,
-                outcome: Outcome::Unknown,
-                elapsed: None,
-                signal_sent,
-                detail: format!("{cause}; {now}"),
-                postgres: None,
-            }
+            let detail = format!("{cause}; {now}");
+            BackendResolution::unanswered(backend.identity.pid, Outcome::Unknown, signal_sent, detail)
         });
         Resolution::of_execution(backends.collect(), None)
     }

@@ -181,12 +181,3 @@ impl ApiClient {
         &self.shared.base_url
     }
 }
-
-impl std::fmt::Debug for ApiClient {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ApiClient")
-            .field("api_url", &self.shared.base_url)
-            .field("timeout", &self.timeout)
-            .finish_non_exhaustive()
-    }
-}

@@ -4,12 +4,12 @@
 //! |---|---|
 //! | `mod` | [`GatewayHandle`], the running client |
 //! | `options` | [`GatewayOptions`] and [`GatewayTimeouts`] |
-//! | `session` | keeps the session: connects and reconnects |
+//! | `session` | keeps the session: connects and reconnects; what resuming needs |
 //! | `connection` | one connection, from Hello until it is lost |
 //! | `connect` | TCP, TLS and the WebSocket upgrade |
 //! | `endpoint` | which gateway URLs are trusted |
 //! | `frame`, `decode`, `guild_event`, `channel_event` | frames; events; events about a guild; events about its channels |
-//! | `heartbeat`, `resume_state` | the next heartbeat; what resuming needs |
+//! | `heartbeat` | the next heartbeat |
 //! | `close`, `error` | the meaning of close codes; fatal errors |
 //!
 //! [`GatewayHandle::start`] starts a task that keeps one session with Discord alive while the process runs. It yields
@@ -44,7 +44,6 @@ mod frame;
 mod guild_event;
 mod heartbeat;
 mod options;
-mod resume_state;
 mod session;
 
 use crate::discord::api::{ApiClient, MessageAuthor};

@@ -134,12 +134,7 @@ fn summary_line(card: &CardContent) -> String {
 
 fn embed(card: &CardContent) -> CreateEmbed {
     let request = &card.request;
-    let mut description = over::reason_is_over(card).map_or_else(String::new, |over| {
-        format!(
-            "{over}
-"
-        )
-    });
+    let mut description = over::reason_is_over(card).map_or_else(String::new, |over| over + "\n");
     description.push_str(&if is_about_several(request) {
         several_sessions::description(card)
     } else {

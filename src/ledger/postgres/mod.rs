@@ -36,7 +36,7 @@ use self::session::LedgerSession;
 use crate::domain::event::{LedgerEntry, Recorded};
 use crate::domain::ids::RequestId;
 use crate::domain::timestamp::Timestamp;
-use crate::ledger::hash_chain::ChainTail;
+use crate::ledger::hash_chain::{self, ChainTail};
 use crate::ledger::pending::{self, PendingState};
 use crate::postgres::connection::ConnectOptions;
 use crate::workflow::ports::{Lease, LeaseState, Ledger, LedgerError, PendingRequests, RequestSearch};
@@ -158,7 +158,7 @@ impl Ledger for PostgresLedger {
         let mut guard = self.session.acquire(deadline).await?;
         let searching = queries::history(guard.connection().client(), &search);
         let answer = timeout_at(deadline, searching).await;
-        queries::parse(guard.conclude(answer).map_err(not_read)?)
+        hash_chain::read_all(guard.conclude(answer).map_err(not_read)?)
     }
 
     async fn probe(&self) -> Result<(), LedgerError> {

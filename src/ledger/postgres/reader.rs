@@ -21,12 +21,6 @@ pub struct PostgresReader {
     connection: PostgresConnection,
 }
 
-impl fmt::Debug for PostgresReader {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostgresReader").finish_non_exhaustive()
-    }
-}
-
 impl PostgresReader {
     /// Connects. Fails when there is no ledger. Blocks until then.
     pub fn open(options: &ConnectOptions) -> Result<Self, PostgresOpenError> {
