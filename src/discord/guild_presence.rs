@@ -129,7 +129,7 @@ impl GuildPresence {
 
     /// Whether they are the roles of the bot.
     fn note_roles(&mut self, member: MemberRoles) -> bool {
-        let is_own = member.user == self.bot_user;
+        let is_own = member.user.id == self.bot_user;
         if is_own {
             self.own_roles = Some(member.roles.into_iter().collect());
         }
@@ -140,6 +140,7 @@ impl GuildPresence {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::discord::api::WithId;
 
     fn presence() -> GuildPresence {
         let mut presence = GuildPresence::new(GuildId::new(9), UserId::new(7));
@@ -152,7 +153,7 @@ mod tests {
             channels: Vec::new(),
             guild: GuildId::new(9),
             members: vec![MemberRoles {
-                user: UserId::new(7),
+                user: WithId { id: UserId::new(7) },
                 roles: roles.iter().copied().map(RoleId::new).collect(),
             }],
         }

@@ -38,15 +38,15 @@ impl OwnMessage {
 #[derive(Debug, Deserialize)]
 pub struct ChannelMessage {
     pub id: MessageId,
-    author: MessageAuthor,
+    author: WithId<UserId>,
     #[serde(default)]
     pub content: String,
 }
 
-/// Who posted a message.
-#[derive(Clone, Debug, Deserialize)]
-pub struct MessageAuthor {
-    pub id: UserId,
+/// An object of Discord of which only the id is used.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct WithId<T> {
+    pub id: T,
 }
 
 impl ChannelMessage {

@@ -44,13 +44,13 @@ mod server_clock;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use application::{ApplicationInfo, BotUser, GatewayInfo, SessionStartLimit};
+pub use application::{BotUser, GatewayInfo, SessionStartLimit};
 pub use call::{ApiCall, RetryPolicy};
 pub use commands::RegisteredName;
 pub(in crate::discord) use error::error_chain;
 pub use error::{ApiError, CallEffect};
 pub use guild::{GuildChannel, GuildInfo, GuildRole, PermissionOverwrite};
-pub use messages::{ChannelMessage, MessageAuthor, OwnMessage};
+pub use messages::{ChannelMessage, OwnMessage, WithId};
 use rate_limits::RateLimits;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 pub use route::RouteName;

@@ -6,15 +6,10 @@ use serenity::http::Route;
 use serenity::model::channel::ReactionType;
 use serenity::model::id::{ChannelId, MessageId, UserId};
 
-use super::{ApiCall, ApiClient, ApiError, RetryPolicy};
+use super::{ApiCall, ApiClient, ApiError, RetryPolicy, WithId};
 
 /// Discord's limit for one page.
 const PAGE_SIZE: usize = 100;
-
-#[derive(Deserialize)]
-struct ReactingUser {
-    id: UserId,
-}
 
 /// The reactions of a message with one emoji, as it is spelled there.
 #[derive(Debug, Deserialize)]
@@ -89,7 +84,7 @@ impl ApiClient {
             if let Some(after) = last {
                 call = call.query("after", &after);
             }
-            let page: Vec<ReactingUser> = self.json(call).await?;
+            let page: Vec<WithId<UserId>> = self.json(call).await?;
             let length = page.len();
             users.extend(page.into_iter().map(|user| user.id));
             let highest = users.iter().copied().max();

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Error;
 use serenity::model::id::ChannelId;
 
+use crate::discord::api::WithId;
 use crate::domain::ids;
 
 /// A channel or a thread was created, changed or deleted.
@@ -33,11 +34,6 @@ struct ThreadList {
     threads: Vec<ChannelInfo>,
 }
 
-#[derive(Deserialize)]
-struct DeletedChannel {
-    id: ChannelId,
-}
-
 impl ChannelInfo {
     pub fn new(id: ChannelId, kind: u8, parent_id: Option<ChannelId>) -> Self {
         Self { id, kind, parent_id }
@@ -58,7 +54,7 @@ pub(super) fn decode_channel_event(kind: &str, data: &str) -> Option<Result<Chan
             serde_json::from_str(data).map(|list: ThreadList| ChannelEvent::Listed { channels: list.threads })
         }
         "CHANNEL_DELETE" | "THREAD_DELETE" => serde_json::from_str(data)
-            .map(|deleted: DeletedChannel| ChannelEvent::Deleted { channel: deleted.id }),
+            .map(|deleted: WithId<ChannelId>| ChannelEvent::Deleted { channel: deleted.id }),
         _ => return None,
     };
     Some(event)

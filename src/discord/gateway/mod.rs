@@ -46,7 +46,7 @@ mod heartbeat;
 mod options;
 mod session;
 
-use crate::discord::api::{ApiClient, MessageAuthor};
+use crate::discord::api::{ApiClient, WithId};
 pub use channel_event::{ChannelEvent, ChannelInfo};
 pub use error::GatewayError;
 use futures_util::StreamExt;
@@ -55,7 +55,7 @@ pub use options::{EventFilter, GatewayOptions, GatewayTimeouts};
 use reqwest::Url;
 use serde::Deserialize;
 use serenity::model::event::Event;
-use serenity::model::id::{ChannelId, GuildId, InteractionId, MessageId};
+use serenity::model::id::{ChannelId, GuildId, InteractionId, MessageId, UserId};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
@@ -114,7 +114,7 @@ pub struct EditedMessage {
     pub channel_id: ChannelId,
     #[serde(default)]
     pub guild_id: Option<GuildId>,
-    pub author: MessageAuthor,
+    pub author: WithId<UserId>,
     #[serde(default)]
     pub content: String,
 }
