@@ -9,7 +9,7 @@ use tokio::sync::{Notify, mpsc};
 use tracing::{info, warn};
 
 use super::gateway::{EditedMessage, GatewayEvent, GuildEvent};
-use super::guild_presence::{GuildPresence, Hearing};
+use super::guild_presence::{GuildPresence, Reception};
 use super::interactions::InteractionHandler;
 use super::members;
 use super::messages::mark::any_mark;
@@ -38,18 +38,18 @@ impl EventHandler {
             match event {
                 GatewayEvent::Ready => {
                     info!("connected to Discord in a new session");
-                    let hearing = self.presence.note_new_session();
-                    self.report(hearing).await;
+                    let reception = self.presence.note_new_session();
+                    self.report(reception).await;
                 }
                 GatewayEvent::Resumed => {
                     info!("reconnected to Discord; the events that were missed have arrived");
-                    let hearing = self.presence.note_resumed();
-                    self.report(hearing).await;
+                    let reception = self.presence.note_resumed();
+                    self.report(reception).await;
                 }
                 GatewayEvent::Disconnected { why } => {
                     warn!(%why, "the connection to Discord is lost");
-                    let hearing = self.presence.note_disconnected();
-                    self.report(hearing).await;
+                    let reception = self.presence.note_disconnected();
+                    self.report(reception).await;
                 }
                 GatewayEvent::Lost => self.engine.send(EngineInput::EventsMissed).await,
                 GatewayEvent::Event(event) => self.handle_event(*event).await,
@@ -74,24 +74,24 @@ impl EventHandler {
             // A guild that the bot was invited to again has none of its commands.
             self.compare_commands.notify_one();
         }
-        let hearing = self.presence.note(event);
-        self.report(hearing).await;
+        let reception = self.presence.note(event);
+        self.report(reception).await;
     }
 
-    async fn report(&self, hearing: Hearing) {
-        let input = match hearing {
-            Hearing::Unchanged => return,
-            Hearing::Missed => EngineInput::EventsMissed,
-            Hearing::Interrupted => EngineInput::EventsInterrupted,
-            Hearing::Restored { is_complete } => EngineInput::EventsRestored { is_complete },
+    async fn report(&self, reception: Reception) {
+        let input = match reception {
+            Reception::Unchanged => return,
+            Reception::Missed => EngineInput::EventsMissed,
+            Reception::Interrupted => EngineInput::EventsInterrupted,
+            Reception::Restored { is_complete } => EngineInput::EventsRestored { is_complete },
         };
         self.engine.send(input).await;
     }
 
     async fn handle_event(&mut self, event: Event) {
         if is_sent_to_members_only(&event, self.guild) {
-            let hearing = self.presence.note_heard();
-            self.report(hearing).await;
+            let reception = self.presence.note_member_event();
+            self.report(reception).await;
         }
         match event {
             Event::InteractionCreate(event) => self.interactions.handle(event.interaction),

@@ -67,7 +67,7 @@ pub fn verify(reader: &mut dyn LedgerReader, expect: Option<&str>) -> anyhow::Re
     let mut tail = ChainTail::default();
     let mut open = BTreeMap::new();
     // Requests that are listed as ended, and whose end has not been read from the chain yet.
-    let mut owed: BTreeSet<u64> = listed
+    let mut without_end: BTreeSet<u64> = listed
         .iter()
         .filter(|(_, state)| **state == PendingState::Undelivered)
         .map(|(request, _)| *request)
@@ -75,7 +75,7 @@ pub fn verify(reader: &mut dyn LedgerReader, expect: Option<&str>) -> anyhow::Re
     let mut unlisted = None;
     let mut has_acknowledged = tail == acknowledged;
     if has_acknowledged {
-        unlisted = wrongly_listed(&listed, &open, &owed, tail.seq);
+        unlisted = wrongly_listed(&listed, &open, &without_end, tail.seq);
     }
     let mut has_expected = expect.is_none_or(|hash| hash.eq_ignore_ascii_case(&tail.hash));
     let lowest = reader.lowest_seq().context("the ledger cannot be read")?;
@@ -100,13 +100,13 @@ pub fn verify(reader: &mut dyn LedgerReader, expect: Option<&str>) -> anyhow::Re
                     PendingState::Pending => drop(open.insert(request, seq)),
                     PendingState::Undelivered => {
                         open.remove(&request);
-                        owed.remove(&request);
+                        without_end.remove(&request);
                     }
                 }
             }
             if tail == acknowledged {
                 has_acknowledged = true;
-                unlisted = wrongly_listed(&listed, &open, &owed, seq);
+                unlisted = wrongly_listed(&listed, &open, &without_end, seq);
             }
             has_expected |= expect.is_some_and(|hash| hash.eq_ignore_ascii_case(&tail.hash));
         }
@@ -155,11 +155,11 @@ fn wrong_beside_the_chain(reader: &mut dyn LedgerReader, last: u64) -> anyhow::R
 }
 
 /// The first difference between the list and the requests that the chain shows as `open`, each with the number of its
-/// first record, or a request in `owed`, which is listed as ended and did not.
+/// first record, or a request in `without_end`, which is listed as ended and did not.
 fn wrongly_listed(
     listed: &BTreeMap<u64, PendingState>,
     open: &BTreeMap<u64, u64>,
-    owed: &BTreeSet<u64>,
+    without_end: &BTreeSet<u64>,
     last: u64,
 ) -> Option<(u64, String)> {
     let missing = open.iter().find(|(request, _)| listed.get(request) != Some(&PendingState::Pending));
@@ -173,7 +173,7 @@ fn wrongly_listed(
     }
     let mut pending = listed.iter().filter(|(_, state)| **state == PendingState::Pending);
     let ended = pending.find(|(request, _)| !open.contains_key(request));
-    let (request, state) = match (ended, owed.first()) {
+    let (request, state) = match (ended, without_end.first()) {
         (Some((request, _)), _) => (request, "open"),
         (None, Some(request)) => (request, "ended"),
         (None, None) => return None,

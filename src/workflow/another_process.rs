@@ -56,7 +56,7 @@ impl Engine {
         if self.store.get(id).is_some_and(|request: &Request| !request.is_open()) {
             // The message is left alone, also after a restart.
             self.ledger.mark_delivered(id).await?;
-            self.tell_of_another_process(channel);
+            self.report_another_process(channel);
         }
         Ok(())
     }
@@ -64,7 +64,7 @@ impl Engine {
     /// Another process answered somebody in this channel. If this replica was deposed, that other one is right to answer.
     pub(super) async fn another_process_seen(&mut self, channel: ChannelId) -> Result<(), LedgerError> {
         self.ledger.confirm_lease().await?;
-        self.tell_of_another_process(channel);
+        self.report_another_process(channel);
         Ok(())
     }
 
@@ -74,18 +74,18 @@ impl Engine {
         seen.is_some_and(|seen| seen.elapsed() < ALERT_EVERY)
     }
 
-    fn tell_of_another_process(&mut self, id: ChannelId) {
+    fn report_another_process(&mut self, id: ChannelId) {
         let now = Instant::now();
         self.health.send_modify(|health| health.another_process = Some(now));
         warn!(
             channel = id.0,
             "another process acts with the same bot token and another ledger: stop one of the two, or give it a token of its own"
         );
-        let told = self.told_of_another_process.get(&id);
-        if told.is_some_and(|told| now - *told < ALERT_EVERY) {
+        let reported = self.another_process_reported.get(&id);
+        if reported.is_some_and(|at| now - *at < ALERT_EVERY) {
             return;
         }
-        self.told_of_another_process.insert(id, now);
+        self.another_process_reported.insert(id, now);
         self.alert_channel(id, ChannelAlert::AnotherProcess);
     }
 }

@@ -71,7 +71,7 @@ pub struct Engine {
     /// Channels that were told that reactions cannot be read.
     pub(super) unreadable_channels: BTreeSet<ChannelId>,
     /// When each channel was last told that another process acts with the same token.
-    pub(super) told_of_another_process: BTreeMap<ChannelId, Instant>,
+    pub(super) another_process_reported: BTreeMap<ChannelId, Instant>,
     /// When the ledger was last searched for an unknown card.
     pub(super) last_card_search: Option<Instant>,
     /// The running executions. They end with the engine: nothing is signalled when nobody could record the result.
@@ -114,7 +114,7 @@ impl Engine {
             health: watch::Sender::default(),
             unknown_cards: UnknownCards::default(),
             unreadable_channels: BTreeSet::new(),
-            told_of_another_process: BTreeMap::new(),
+            another_process_reported: BTreeMap::new(),
             last_card_search: None,
             executions: JoinSet::new(),
             deferred: VecDeque::new(),
