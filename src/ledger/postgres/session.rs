@@ -242,8 +242,8 @@ pub(super) async fn connect(
     options.connect().await.map_err(PostgresOpenError::unavailable)
 }
 
-/// Begins a transaction that takes over or rehearses it. A process that stops in the middle of it must not keep the lease's
-/// row locked: the server ends its session.
+/// Begins a transaction that takes over the ledger, or tries whether that works. If the process stops in the middle of it, the
+/// server ends its session, so that the lease's row does not stay locked.
 pub(super) async fn begin(connection: &mut PostgresConnection) -> Result<Transaction<'_>, Error> {
     let transaction = connection.client_mut().transaction().await?;
     transaction.batch_execute("SET LOCAL idle_in_transaction_session_timeout = '5s'").await?;
