@@ -7,7 +7,6 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, GenericClient, IsolationLevel, Transaction};
 
 use super::int8;
-use crate::domain::event::Recorded;
 use crate::domain::identity::Pid;
 use crate::domain::ids::RequestId;
 use crate::domain::timestamp::Timestamp;

@@ -2,7 +2,7 @@
 //! The role needs only SELECT on the schema's tables.
 
 use std::collections::BTreeMap;
-use std::{fmt, thread};
+use std::thread;
 
 use tokio::runtime::{Builder, Runtime};
 
