@@ -294,7 +294,8 @@ impl Engine {
         let request = self.store.get(id)?.clone();
         let open = self.open_requests.get(&id);
         let monitored = open.map(|open| open.sessions.as_slice()).unwrap_or_default();
-        let on_card = |index| monitored.get(index).map(|session| session.on_card.clone()).unwrap_or_default();
+        let on_card =
+            |index: usize| monitored.get(index).map(|session| session.on_card.clone()).unwrap_or_default();
         Some(CardContent {
             sessions: (0..request.details.backends.len()).map(on_card).collect(),
             approvers: self.targets.approvers(&request.details.target),
