@@ -39,7 +39,8 @@ async fn a_silent_server_does_not_delay_choices() {
     let cluster = Cluster::start().await.unwrap();
     let proxy = Proxy::to(cluster.port()).await;
     let stalling = format!("postgresql://killgate@127.0.0.1:{}/postgres", proxy.port);
-    let env = scene().section(&target("slow", &stalling)).start_on(cluster).await;
+    let mut env = scene().section(&target("slow", &stalling)).start_without_bot_on(cluster).await;
+    env.start_bot().await;
     let victim = env.sleeping_session().await;
     let ana = env.person("ana").in_channel(&env.incident_channel());
     proxy.stall();

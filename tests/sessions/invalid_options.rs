@@ -1,11 +1,11 @@
 //! Options that cannot be used: one line says what to use instead.
 
-use crate::scene::{refusal, scene, sessions, with_billing};
+use crate::scene::{refusal, scene, sessions, types, with_billing};
 
 #[tokio::test]
 async fn an_invalid_option_is_refused_in_one_line() {
     let env = with_billing("").await;
-    let refused = async |options: &[(&str, &str)]| refusal(&env.types("ana", "/sessions", options).await);
+    let refused = async |options: &[(&str, &str)]| refusal(&types(&env, "ana", "/sessions", options).await);
 
     assert_eq!(
         refused(&[("min_age", "soon")]).await,
@@ -19,7 +19,7 @@ async fn an_invalid_option_is_refused_in_one_line() {
         refused(&[("target", "warehouse")]).await,
         "There is no target “warehouse”. Choose one of: billing, orders."
     );
-    let ivy = refusal(&env.types("ivy", "/sessions", &[("target", "order")]).await);
+    let ivy = refusal(&types(&env, "ivy", "/sessions", &[("target", "order")]).await);
     assert!(ivy.starts_with("You may not view sessions here."), "{ivy}");
     let long = "@everyone ".repeat(300);
     assert!(refused(&[("target", &long)]).await.contains("Choose one of: billing, orders."));

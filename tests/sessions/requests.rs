@@ -5,7 +5,7 @@ use throwaway_postgres::victim::Victim;
 
 use crate::components::button;
 use crate::environment::{LIMIT, TestEnv};
-use crate::scene::{refusal, scene, with_billing};
+use crate::scene::{refusal, scene, types, with_billing};
 
 /// Ana requests a cancel and a terminate of each session. Returns the cards in order.
 async fn cards(env: &TestEnv, victims: &[Victim]) -> Vec<Message> {
@@ -13,7 +13,7 @@ async fn cards(env: &TestEnv, victims: &[Victim]) -> Vec<Message> {
     for victim in victims {
         let pid = victim.pid().to_string();
         for command in ["/cancel", "/terminate"] {
-            let card = env.types("ana", command, &[("pid", &pid)]).await.message();
+            let card = types(env, "ana", command, &[("pid", &pid)]).await.message();
             cards.push(card);
         }
     }
@@ -41,7 +41,7 @@ async fn pages_show_every_request_with_a_link_to_its_card_even_after_a_restart()
         victims.push(env.sleeping_session().await);
     }
     let cards = cards(&env, &victims).await;
-    let list = env.types("vera", "/requests", &[("status", "open")]).await.message();
+    let list = types(&env, "vera", "/requests", &[("status", "open")]).await.message();
     assert_eq!(numbers(&list), [12, 11, 10, 9, 8]);
 
     env.kill_bot().await;
@@ -79,13 +79,13 @@ async fn the_menu_shows_what_happened_to_a_request_to_the_one_who_asks() {
     let victim = env.sleeping_session().await;
     let options = [("pid", victim.pid().to_string()), ("target", "billing".to_owned())];
     let options = options.each_ref().map(|(name, value)| (*name, value.as_str()));
-    let card = env.types("ana", "/terminate", &options).await.message();
+    let card = types(&env, "ana", "/terminate", &options).await.message();
     env.wait_for_bot_reactions(&card).await;
     env.person("ana").reacts(&card, "❌");
     let withdrawn = || card.text().contains("Withdrawn");
     env.sim.eventually(LIMIT, "it is withdrawn", withdrawn).await;
 
-    let list = env.types("ana", "/requests", &[]).await.message();
+    let list = types(&env, "ana", "/requests", &[]).await.message();
     let ana = env.person("ana").id();
     let shown = env.person("ana").chooses(&list, "1h", ["1"]).await.message();
     assert!(shown.is_ephemeral());
@@ -107,12 +107,12 @@ async fn the_menu_shows_what_happened_to_a_request_to_the_one_who_asks() {
 #[tokio::test]
 async fn people_without_the_right_to_view_cannot_see_or_turn_the_list() {
     let env = scene().start().await;
-    let list = env.types("vera", "/requests", &[]).await.message();
+    let list = types(&env, "vera", "/requests", &[]).await.message();
     assert!(list.text().contains("No requests yet."), "{}", list.text());
     let refresh = button(&list, "Refresh");
     let said = refusal(&env.person("ivy").presses(&list, &refresh).await);
     assert!(said.starts_with("You may not view sessions here."), "{said}");
-    let said = refusal(&env.types("ivy", "/requests", &[]).await);
+    let said = refusal(&types(&env, "ivy", "/requests", &[]).await);
     assert!(said.starts_with("You may not view sessions here."), "{said}");
 }
 
@@ -123,9 +123,9 @@ async fn requests_about_a_target_are_shown_only_to_people_who_may_view_it() {
     for target in ["orders", "billing"] {
         let options = [("pid", victim.pid().to_string()), ("target", target.to_owned())];
         let options = options.each_ref().map(|(name, value)| (*name, value.as_str()));
-        env.types("ana", "/cancel", &options).await.message();
+        types(&env, "ana", "/cancel", &options).await.message();
     }
-    let seen_by = async |who| numbers(&env.types(who, "/requests", &[]).await.message());
+    let seen_by = async |who| numbers(&types(&env, who, "/requests", &[]).await.message());
     assert_eq!(seen_by("ana").await, [2, 1]);
     assert_eq!(seen_by("ben").await, [1], "he approves on orders alone");
 }

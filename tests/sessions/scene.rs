@@ -13,7 +13,10 @@ pub fn scene() -> TestEnvBuilder {
 pub async fn with_billing(more: &str) -> TestEnv {
     let cluster = Cluster::start().await.expect("a PostgreSQL server");
     let url = cluster.socket_url("killgate", "postgres");
-    scene().section(&target("billing", &url)).section(more).start_on(cluster).await
+    let builder = scene().section(&target("billing", &url)).section(more);
+    let mut env = builder.start_without_bot_on(cluster).await;
+    env.start_bot().await;
+    env
 }
 
 /// The section of a target.
@@ -21,9 +24,16 @@ pub fn target(name: &str, url: &str) -> String {
     format!("[[target]]\nname = \"{name}\"\nurl = \"{url}\"")
 }
 
+/// Types a command with these options in the incident channel, and waits for the answer.
+pub async fn types(env: &TestEnv, who: &str, command: &str, options: &[(&str, &str)]) -> InteractionResponse {
+    let place = env.person(who).in_channel(&env.incident_channel());
+    let typed = place.types(command);
+    options.iter().fold(typed, |typed, (name, value)| typed.option(name, *value)).send().await
+}
+
 /// Types `/sessions` as Ana, and waits for the list.
 pub async fn sessions(env: &TestEnv, options: &[(&str, &str)]) -> Message {
-    env.types("ana", "/sessions", options).await.message()
+    types(env, "ana", "/sessions", options).await.message()
 }
 
 /// What the person is told instead: one line that nobody else sees.

@@ -5,7 +5,7 @@ use throwaway_postgres::{SqlState, eventually};
 
 use crate::components::{button, option};
 use crate::environment::{SLEEP, TestEnv};
-use crate::scene::{refusal, scene, sessions};
+use crate::scene::{refusal, scene, sessions, types};
 
 async fn select(env: &TestEnv, who: &str, list: &Message, pid: i32) -> InteractionResponse {
     let (menu, value) = option(list, pid);
@@ -83,7 +83,7 @@ async fn a_session_that_has_ended_is_refused_at_each_step() {
 async fn a_viewer_sees_the_session_and_their_request_is_refused_and_recorded() {
     let env = scene().start().await;
     let victim = env.sleeping_session().await;
-    let list = env.types("vera", "/sessions", &[]).await.message();
+    let list = types(&env, "vera", "/sessions", &[]).await.message();
 
     let details = select(&env, "vera", &list, victim.pid()).await.message();
     let pressed = env.person("vera").presses(&details, &button(&details, "Ask to terminate")).await;

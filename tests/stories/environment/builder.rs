@@ -110,13 +110,6 @@ impl TestEnvBuilder {
         env
     }
 
-    /// The same in front of this server, whose settings the builder leaves as they are.
-    pub async fn start_on(self, cluster: Cluster) -> TestEnv {
-        let mut env = self.build_on(cluster).await;
-        env.start_bot().await;
-        env
-    }
-
     pub async fn start_without_bot(self) -> TestEnv {
         let mut cluster = Cluster::builder();
         if self.password.is_some() {
@@ -129,10 +122,11 @@ impl TestEnvBuilder {
             cluster = cluster.variable(name, value);
         }
         let cluster = cluster.start().await.expect("a PostgreSQL server");
-        self.build_on(cluster).await
+        self.start_without_bot_on(cluster).await
     }
 
-    async fn build_on(self, cluster: Cluster) -> TestEnv {
+    /// The same in front of this server, whose settings stay as they are.
+    pub async fn start_without_bot_on(self, cluster: Cluster) -> TestEnv {
         let folder = tempfile::tempdir().expect("a folder");
         let sim = self.discord().await;
         let env = TestEnv {

@@ -127,13 +127,6 @@ impl TestEnv {
         place.types(command).option("pid", pid).send().await
     }
 
-    /// Sends a command with these options as `who`.
-    pub async fn types(&self, who: &str, command: &str, options: &[(&str, &str)]) -> InteractionResponse {
-        let place = self.person(who).in_channel(&self.incident_channel());
-        let typed = place.types(command);
-        options.iter().fold(typed, |typed, (name, value)| typed.option(name, *value)).send().await
-    }
-
     /// Requests as Ana, and waits until the card has the bot's two reactions.
     pub async fn request_card(&self, command: &str, pid: i32) -> Message {
         self.request_card_as("ana", command, pid).await
