@@ -188,7 +188,7 @@ async fn a_result_that_is_owed_is_not_lost_with_its_row_and_the_difference_is_na
 
     tamper_again(&path, "INSERT INTO delivered VALUES (3)");
     let found = verdict(&path, None).to_string();
-    assert!(found.contains("the result of request 3 is listed"), "{found}");
+    assert!(found.contains("the result of request 3 is in none of the lists"), "{found}");
 }
 
 #[tokio::test]
