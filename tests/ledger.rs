@@ -10,8 +10,6 @@ mod ledger {
     mod given;
     mod postgres;
     mod replicas;
-    #[path = "../fixture/session.rs"]
-    mod session_fixture;
     mod sqlite;
     mod suite;
     mod tampering;

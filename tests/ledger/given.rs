@@ -1,5 +1,8 @@
 //! Requests to fill a ledger with.
 
+#[path = "../fixture/session.rs"]
+mod session_fixture;
+
 use std::time::Duration;
 
 use killgate::domain::event::{
@@ -11,8 +14,7 @@ use killgate::domain::ids::{ChannelId, MessageId, RequestId, UserId};
 use killgate::domain::outcome::Outcome;
 use killgate::domain::session::{Session, SessionState, WaitEvent};
 use killgate::domain::timestamp::Timestamp;
-
-use super::session_fixture::client_session;
+use session_fixture::client_session;
 
 pub(crate) const ALICE: UserId = UserId(1_400_000_000_000_000_001);
 pub(crate) const BOB: UserId = UserId(1_400_000_000_000_000_002);
