@@ -127,7 +127,11 @@ impl Bot {
     }
 
     /// Posts cards and results, and reads reactions.
-    pub fn incident_channel(&self, clock: Arc<dyn Clock>) -> impl IncidentChannel + use<> {
+    pub fn incident_channel(
+        &self,
+        clock: Arc<dyn Clock>,
+        ledger: Option<Arc<dyn Ledger>>,
+    ) -> impl IncidentChannel + use<> {
         DiscordIncidentChannel {
             api: self.api.with_timeout(POST_TIMEOUT).asking_twice(),
             channels: Arc::clone(&self.channels),
@@ -136,6 +140,7 @@ impl Bot {
             vote_emoji: self.options.vote_emoji.clone(),
             render_config: self.options.render_config.clone(),
             clock,
+            ledger,
         }
     }
 

@@ -25,8 +25,8 @@ use crate::domain::outcome::Outcome;
 use crate::domain::request::{Request, RequestState};
 use crate::domain::timestamp::Timestamp;
 use crate::workflow::ports::{
-    CardContent, CardMark, ChannelAlert, Clock, DeliveryError, IncidentChannel, MessageRef, ReactionKind,
-    RequestMessages, UserReaction, Vote,
+    CardContent, CardMark, ChannelAlert, Clock, DeliveryError, IncidentChannel, Ledger, MessageRef,
+    ReactionKind, RequestMessages, UserReaction, Vote,
 };
 
 /// Discord recognises a repeated nonce for "the past few minutes" (documentation, "Create Message"). After this time
@@ -51,6 +51,8 @@ pub struct DiscordIncidentChannel {
     pub vote_emoji: VoteEmoji,
     pub render_config: RenderConfig,
     pub clock: Arc<dyn Clock>,
+    /// `None` if it cannot be used.
+    pub ledger: Option<Arc<dyn Ledger>>,
 }
 
 #[async_trait]
@@ -87,6 +89,7 @@ impl IncidentChannel for DiscordIncidentChannel {
     }
 
     async fn add_vote_reactions(&self, card: MessageRef) -> Result<(), DeliveryError> {
+        self.require_lease().await?;
         for vote in [Vote::Approve, Vote::Deny] {
             let emoji = self.vote_emoji.emoji(vote);
             let (channel, message) = (channel_id(card.channel), message_id(card.message));
@@ -96,6 +99,7 @@ impl IncidentChannel for DiscordIncidentChannel {
     }
 
     async fn edit_card(&self, message: MessageRef, card: &CardContent) -> Result<(), DeliveryError> {
+        self.require_lease().await?;
         let edit = card::card_edit(card, &self.render_config).into_edit();
         let (channel, message) = (channel_id(message.channel), message_id(message.message));
         self.api.edit_message(channel, message, &edit).await.map_err(delivery_error)
@@ -130,6 +134,7 @@ impl IncidentChannel for DiscordIncidentChannel {
                 return Ok(());
             }
         }
+        self.require_lease().await?;
         let channel = request.details.channel;
         let kind = if is_second { 's' } else { 'r' };
         let nonce = format!("{kind}{}-{}", request.id, request.mark);
@@ -258,7 +263,18 @@ impl DiscordIncidentChannel {
         message: CreateMessage,
         nonce: &str,
     ) -> Result<OwnMessage, DeliveryError> {
+        self.require_lease().await?;
         self.api.create_message(channel_id(channel), message, nonce).await.map_err(delivery_error)
+    }
+
+    /// A replica that was deposed says nothing more: its successor does.
+    async fn require_lease(&self) -> Result<(), DeliveryError> {
+        match &self.ledger {
+            Some(ledger) if ledger.is_lost().await => {
+                Err(DeliveryError::Unavailable(anyhow!("another replica has taken over")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Nothing counts in a channel that is not served, or no longer.

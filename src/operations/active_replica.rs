@@ -65,8 +65,8 @@ impl ActiveReplica {
         };
         let targets = self.targets;
         let clock = Arc::new(SteadyClock::start(bot.server_time()));
-        let channel = Arc::new(bot.incident_channel(clock.clone()));
         let ledger = self.held_ledger.ledger();
+        let channel = Arc::new(bot.incident_channel(clock.clone(), Some(Arc::clone(&ledger))));
         let starting = async {
             loop {
                 let start =

@@ -16,7 +16,7 @@ const EFFECTS: [FaultEffect; 3] =
 
 /// What is behind the proxy.
 #[derive(Clone, Copy, Debug)]
-enum Link {
+pub enum Link {
     Discord,
     Target,
     Ledger,

@@ -21,6 +21,21 @@ pub trait Lease: Send + Sync {
     fn lease_state(&self) -> LeaseState {
         LeaseState::Held
     }
+
+    /// Whether another process has taken over. While the ledger does not answer, nobody can know.
+    async fn is_lost(&self) -> bool {
+        if self.lease_state() == LeaseState::Unconfirmed {
+            // The first answer may be that the connection was lost meanwhile.
+            for _ in 0..2 {
+                match self.confirm_lease().await {
+                    Err(LedgerError::Deposed) => return true,
+                    Ok(_) => return false,
+                    Err(_) => {}
+                }
+            }
+        }
+        self.lease_state() == LeaseState::Lost
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
