@@ -3,6 +3,7 @@
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
@@ -10,7 +11,7 @@ use async_trait::async_trait;
 use killgate::domain::event::{LedgerEntry, Recorded, RequestEvent};
 use killgate::domain::ids::RequestId;
 use killgate::domain::timestamp::Timestamp;
-use killgate::ledger::hash_chain::{self, ChainError, ChainTail, VerifiedRecord};
+use killgate::ledger::hash_chain::{self, ChainError, ChainTail};
 use killgate::ledger::pending::{self, PendingState};
 use killgate::workflow::ports::{Lease, Ledger, LedgerError, PendingRequests, RequestSearch};
 
@@ -35,39 +36,30 @@ const GRACE: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 struct Row {
     line: String,
-    hash: String,
     recorded: Recorded,
-    /// What reading the line gives. No line changes, so each is read once.
-    read: OnceCell<VerifiedRecord>,
+    /// What reading the line gives. No line changes, so each is read once, when a bot first asks for it.
+    read: OnceCell<Recorded>,
 }
 
 impl Row {
-    fn read(&self) -> Result<&VerifiedRecord, ChainError> {
+    fn read(&self) -> Result<Recorded, LedgerError> {
         if let Some(read) = self.read.get() {
-            return Ok(read);
+            return Ok(read.clone());
         }
-        let read = hash_chain::read(self.recorded.seq(), &self.line)?;
-        Ok(self.read.get_or_init(|| read))
+        let seq = self.recorded.seq();
+        let corrupt = |broken: ChainError| LedgerError::Corrupt { seq, problem: broken.to_string() };
+        let read = hash_chain::read(seq, &self.line).map_err(corrupt)?;
+        Ok(self.read.get_or_init(|| read.recorded).clone())
     }
 }
 
 impl Disk {
-    /// Where the chain ends, walked from its beginning.
-    pub fn walk(&self) -> Result<ChainTail, String> {
-        let mut tail = ChainTail::default();
-        for row in &self.rows {
-            let seq = row.recorded.seq();
-            let read = row.read().map_err(|broken| format!("record {seq}: {broken}"))?;
-            if seq != tail.seq + 1 || read.prev != tail.hash {
-                return Err(format!("record {seq} does not follow the one before it"));
-            }
-            tail = ChainTail { seq, hash: read.recorded.hash().to_owned() };
-        }
-        Ok(tail)
-    }
-
-    pub fn lines(&self) -> impl Iterator<Item = &str> {
-        self.rows.iter().map(|row| row.line.as_str())
+    /// Where the chain ends.
+    pub fn tail(&self) -> ChainTail {
+        self.rows.last().map_or_else(ChainTail::default, |last| ChainTail {
+            seq: last.recorded.seq(),
+            hash: last.recorded.hash().to_owned(),
+        })
     }
 
     pub fn records(&self) -> impl Iterator<Item = &Recorded> {
@@ -80,21 +72,13 @@ impl Disk {
     }
 
     /// The file as it would be with these records in it; they are not in it yet.
-    fn prepare(&self, entries: Vec<LedgerEntry>) -> Result<Vec<Row>, LedgerError> {
-        let mut tail = match self.rows.last() {
-            None => ChainTail::default(),
-            Some(last) => ChainTail { seq: last.recorded.seq(), hash: last.hash.clone() },
+    fn prepare(&self, entries: &[LedgerEntry]) -> Result<Vec<Row>, LedgerError> {
+        let mut tail = self.tail();
+        let seal = |entry: &LedgerEntry| {
+            let sealed = tail.seal(entry).map_err(|error| LedgerError::NotRecorded(error.into()))?;
+            Ok(Row { line: sealed.line, recorded: sealed.recorded, read: OnceCell::new() })
         };
-        let seal = |entry: LedgerEntry| {
-            let sealed = tail.seal(&entry).map_err(|error| LedgerError::NotRecorded(error.into()))?;
-            Ok(Row {
-                line: sealed.line,
-                hash: tail.hash.clone(),
-                recorded: sealed.recorded,
-                read: OnceCell::new(),
-            })
-        };
-        entries.into_iter().map(seal).collect()
+        entries.iter().map(seal).collect()
     }
 
     fn sync(&mut self, rows: Vec<Row>) {
@@ -164,7 +148,7 @@ impl Disk {
                 .rows
                 .iter()
                 .filter(|row| row.recorded.entry().request.is_some_and(|request| wanted.contains(&request)))
-                .map(read)
+                .map(Row::read)
                 .collect::<Result<_, _>>()?,
         })
     }
@@ -177,14 +161,8 @@ impl Disk {
         });
         let ended = card.filter(|request| self.standing.get(request) != Some(&PendingState::Pending));
         let wanted = |row: &&Row| ended.is_some() && row.recorded.entry().request == ended;
-        self.rows.iter().filter(wanted).map(read).collect()
+        self.rows.iter().filter(wanted).map(Row::read).collect()
     }
-}
-
-fn read(row: &Row) -> Result<Recorded, LedgerError> {
-    let seq = row.recorded.seq();
-    let corrupt = |broken: ChainError| LedgerError::Corrupt { seq, problem: broken.to_string() };
-    row.read().map(|read| read.recorded.clone()).map_err(corrupt)
 }
 
 /// The bot's hold on the ledger, under the epoch of its lock.
@@ -252,10 +230,10 @@ impl Hold {
 /// For bots with a mistake in them.
 impl super::State {
     /// Says that these are recorded; they are not.
-    pub fn pretend(&mut self, entries: Vec<LedgerEntry>) -> Vec<Recorded> {
+    pub fn pretend(&mut self, entries: &[LedgerEntry]) -> Vec<Recorded> {
         let rows = self.disk().prepare(entries).unwrap_or_default();
         let records: Vec<_> = rows.into_iter().map(|row| row.recorded).collect();
-        self.note(Fact::Acknowledged { records: records.clone() });
+        self.note(Fact::Acknowledged { records: records.as_slice().into() });
         records
     }
 }
@@ -273,26 +251,23 @@ impl Lease for Hold {
 impl Ledger for Hold {
     async fn append(&self, entries: Vec<LedgerEntry>) -> Result<Vec<Recorded>, LedgerError> {
         let epoch = self.epoch;
+        let entries: Arc<[_]> = entries.into();
         self.world.with(|state| {
             let caught_up = state.discord.has_been_heard(epoch);
-            let entries = entries.clone();
-            state.note(Fact::Decided { epoch, caught_up, entries });
+            state.note(Fact::Decided { epoch, caught_up, entries: Arc::clone(&entries) });
         });
-        let mut records = Vec::new();
+        let mut records = Arc::default();
         self.write(
-            |disk| disk.prepare(entries),
+            |disk| disk.prepare(&entries),
             |state, rows| {
                 records = rows.iter().map(|row| row.recorded.clone()).collect();
                 state.disk_mut().sync(rows);
-                let records = records.clone();
-                state.note(Fact::Durable { epoch, records });
+                state.note(Fact::Durable { epoch, records: Arc::clone(&records) });
             },
         )
         .await?;
-        self.world.with(|state| {
-            state.note(Fact::Acknowledged { records: records.clone() });
-        });
-        Ok(records)
+        self.world.with(|state| state.note(Fact::Acknowledged { records: Arc::clone(&records) }));
+        Ok(records.to_vec())
     }
 
     async fn load_pending(&self, since: Timestamp) -> Result<PendingRequests, LedgerError> {
