@@ -1,11 +1,14 @@
 //! What is read from a server when a connection is opened: its version, the role's privileges, and the statements
 //! prepared on it.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 
 use anyhow::Context;
 use async_trait::async_trait;
+use futures_util::TryStreamExt;
 use futures_util::future::join;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
@@ -14,7 +17,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
 use super::connection::{ConnectOptions, PostgresConnection};
-use super::connection_manager::{ConnectionGuard, ConnectionSetup, StatementError, stream};
+use super::connection_manager::{ConnectionGuard, ConnectionSetup, StatementError};
 use super::error::{format_notice, unreachable, unreachable_because};
 use super::raw_text::RawText;
 use super::version::ServerVersion;
@@ -50,6 +53,7 @@ pub struct ServerInfo {
     pub may_signal: bool,
     /// The function `killgate.signal_backend`, if there is one.
     pub guard: Option<GuardFunction>,
+    pub(super) encodings: Encodings,
     /// Set by `initdb`. 0 when the role may not execute `pg_control_system()`; servers are then distinguished by
     /// their postmaster's start time alone.
     pub system_identifier: u64,
@@ -79,10 +83,14 @@ pub struct GuardFunction {
     pub faults: Vec<String>,
 }
 
-/// How the role may signal at this moment.
+/// The encodings of databases by their oids, where they differ from that of killgate's own.
+pub(super) type Encodings = BTreeMap<u32, String>;
+
+/// What can change on a connection: how the role may signal, and which databases there are.
 struct SignalRights {
     may_signal: bool,
     guard: Option<GuardFunction>,
+    encodings: Encodings,
 }
 
 /// A target's statements, prepared once per connection so that each takes one round trip.
@@ -94,6 +102,7 @@ pub(super) struct PreparedStatements {
     pub(super) find_sessions: Statement,
     pub(super) lock_waits: Statement,
     rights: Statement,
+    reserve: Statement,
     /// `None` when the role may not signal.
     pub(super) signal: Option<Statement>,
 }
@@ -125,15 +134,27 @@ impl TargetSetup {
         mut guard: ConnectionGuard<PreparedStatements>,
         (statement, parameters): (&Statement, &[&(dyn ToSql + Sync)]),
         deadline: Instant,
-        read: impl FnMut(Row) + Send,
+        mut read: impl FnMut(&Row, &Encodings) + Send,
     ) -> Result<ConnectionGuard<PreparedStatements>, TargetUnreachable> {
         let prepared = Arc::clone(guard.prepared());
+        let known = &prepared.server_info;
         let client = guard.connection().client();
         let body = guard::body();
-        let both = async {
+        let all = async {
             let body: [&(dyn ToSql + Sync); 1] = [&body];
             let rights = client.query_one(&prepared.rights, &body);
-            let (rights, rows) = join(rights, stream(client, statement, parameters, read)).await;
+            let (rights, rows) = join(rights, client.query_raw(statement, parameters.iter().copied())).await;
+            let rights = rights.and_then(|row| SignalRights::from_row(&row));
+            let encodings = rights.as_ref().map_or(&known.encodings, |rights| &rights.encodings);
+            // Each row is read as it arrives, while the server still computes the next ones.
+            let rows = async {
+                let mut rows = pin!(rows?);
+                while let Some(row) = rows.try_next().await? {
+                    read(&row, encodings);
+                }
+                Ok(())
+            };
+            let rows = prepared.keep_reserve(client, rows).await;
             match rights {
                 // Somebody's locks hold up the query for the rights alone: those that are known hold.
                 Err(error) if error.code().is_some_and(|code| LOCK_ERRORS.contains(code)) => {
@@ -142,8 +163,8 @@ impl TargetSetup {
                 rights => rows.and(rights).map(Some),
             }
         };
-        let row = match timeout_at(deadline, both).await {
-            Ok(Ok(row)) => row,
+        let rights = match timeout_at(deadline, all).await {
+            Ok(Ok(rights)) => rights,
             failed => {
                 let failed = failed.map(|answer| answer.map(drop));
                 return Err(match guard.conclude(failed) {
@@ -152,15 +173,16 @@ impl TargetSetup {
                 });
             }
         };
-        let Some(row) = row else {
+        let Some(rights) = rights else {
             tracing::warn!(
                 "how the role may signal could not be read: the system catalog is locked, or no more locks are free"
             );
             return Ok(guard);
         };
-        let rights = SignalRights::from_row(&row).map_err(unreachable_because)?;
-        let known = &prepared.server_info;
-        if rights.may_signal == known.may_signal && rights.guard == known.guard {
+        if rights.may_signal == known.may_signal
+            && rights.guard == known.guard
+            && rights.encodings == known.encodings
+        {
             return Ok(guard);
         }
         let is_pooled = known.is_pooled;
@@ -173,7 +195,7 @@ impl TargetSetup {
             .await
             .map_err(|_| unreachable("it did not answer in time"))?
             .map_err(unreachable_because)?;
-        tracing::info!(right = %renewed.server_info.signal_right, "the role's right to signal has changed");
+        tracing::info!(right = %renewed.server_info.signal_right, "the role's right to signal or the databases have changed");
         guard.replace_prepared(renewed);
         Ok(guard)
     }
@@ -199,7 +221,10 @@ impl SignalRights {
                 })
             }
         };
-        Ok(Self { may_signal: row.try_get("may_signal")?, guard })
+        let encodings: Vec<&str> = row.try_get("encodings")?;
+        let encodings = encodings.into_iter().filter_map(|encoding| encoding.split_once(' '));
+        let encodings = encodings.filter_map(|(oid, name)| Some((oid.parse().ok()?, name.to_owned())));
+        Ok(Self { may_signal: row.try_get("may_signal")?, guard, encodings: encodings.collect() })
     }
 
     fn signal_right(&self) -> SignalRight {
@@ -232,41 +257,52 @@ async fn prepare_statements(
     let version = server_info.version;
     let rights = match &server_info.guard {
         Some(_) => sql::signal_rights(),
-        None => sql::SIGNAL_RIGHTS_WITHOUT_GUARD.to_owned(),
+        None => sql::signal_rights_without_guard(),
     };
     let prepared = PreparedStatements {
         server_info,
         lock_waits: prepare(&lock_waits::sql(version.has_lock_wait_start()), "query for locks").await?,
-        listing: prepare(&sql::listing(version.reports_copy()), "listing").await?,
+        listing: prepare(&sql::listing(), "listing").await?,
         look_up: prepare(&sql::look_up(), "query for some sessions").await?,
         progress: prepare(&sql::progress(version.reports_copy()), "query for progress").await?,
         find_sessions: prepare(&sql::find_sessions(), "query for one session").await?,
         rights: prepare(&rights, "query for the right to signal").await?,
+        reserve: prepare(&sql::keep_locks_in_reserve(), "reserve of locks").await?,
         signal,
     };
     warm_up(client, &prepared).await;
     Ok(prepared)
 }
 
+impl PreparedStatements {
+    /// Runs a statement that frees the locks in reserve, and takes them again. Without them everything works until somebody
+    /// takes all other locks, so it does not matter why they cannot be taken.
+    pub(super) async fn keep_reserve<T>(&self, client: &Client, running: impl Future<Output = T>) -> T {
+        join(running, client.query(&self.reserve, &[])).await.0
+    }
+}
+
 /// Runs each statement once with no effect, so that the server has planned it and read its catalog. Otherwise the first
 /// approval or list on a connection would wait milliseconds for that. The most urgent ones come first.
 async fn warm_up(client: &Client, prepared: &PreparedStatements) {
     let (nobody, body) = (None::<&[i32]>, guard::body());
-    let all: [(&Statement, &[&(dyn ToSql + Sync)]); 6] = [
+    let all: [(&Statement, &[&(dyn ToSql + Sync)]); 7] = [
         (&prepared.find_sessions, &[&nobody]),
         (&prepared.look_up, &[&nobody]),
         (&prepared.rights, &[&body]),
         (&prepared.listing, &[]),
         (&prepared.progress, &[]),
         (&prepared.lock_waits, &[&nobody, &nobody]),
+        (&prepared.reserve, &[]),
     ];
     let warmed = async {
         if let Some(statement) = &prepared.signal {
             signal::warm_up(client, statement).await?;
         }
         for (statement, parameters) in all {
-            stream(client, statement, parameters, drop).await?;
+            client.query(statement, parameters).await?;
         }
+        client.batch_execute(sql::NAMES).await?;
         Ok::<_, tokio_postgres::Error>(())
     };
     if let Err(error) = warmed.await {
@@ -344,6 +380,7 @@ async fn read_server_info(
         signal_right: if is_pooled { SignalRight::Nothing } else { rights.signal_right() },
         may_signal: rights.may_signal,
         guard: rights.guard,
+        encodings: rights.encodings,
         system_identifier: system_identifier(connection).await?,
         pid_0_message: read_pid_0_message(connection).await?,
     })

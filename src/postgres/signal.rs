@@ -244,7 +244,7 @@ async fn send_statements(
                     (&rows, notice),
                     (approved, backend, names),
                     protection,
-                    system_identifier,
+                    &prepared.server_info,
                 )
             }
             Err(error) => signal_answer::read_error(error).into(),

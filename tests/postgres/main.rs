@@ -9,6 +9,7 @@ mod lease;
 mod listing;
 mod locks;
 mod looking_up;
+mod others_locks;
 #[path = "../fixture/pgbouncer.rs"]
 mod pgbouncer;
 mod refusing;
