@@ -156,9 +156,10 @@ async fn channel_and_readyz_say_why_a_card_cannot_be_found_after_a_restart() {
     assert!(victim.still_alive().await.unwrap());
     env.sim.bot_regains(&channel);
 
-    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    // The next attempt follows after 15 s at most.
     let is_over = |message: &Message| message.content().contains("can read the reactions");
     env.sim.awaits(LIMIT, "the end of it", || channel.messages().into_iter().find(is_over)).await;
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
 }
 
 #[tokio::test]
