@@ -13,6 +13,7 @@ use killgate::workflow::ports::{Ledger, RequestSearch};
 
 use super::database::{Database, OWNER, QUICK};
 use super::given::{ALICE, at, pid, requested, whole};
+use super::hostile_settings::{self, EXTREMES};
 use super::suite::for_every_ledger;
 
 for_every_ledger!(Database::new().await);
@@ -30,6 +31,22 @@ async fn an_auditor_reads_it_while_a_replica_appends() {
                 "{verdict}"
             );
         }
+    }
+}
+
+#[tokio::test]
+async fn no_extreme_of_any_setting_of_its_owner_changes_it() {
+    let database = Database::new().await;
+    let superuser = database.superuser().await;
+    for (request, extreme) in (1..).zip(EXTREMES) {
+        let number = hostile_settings::set_all(&superuser, &database.owner_here(), extreme).await;
+        assert!(number.is_ok_and(|number| number > 110), "{extreme:?}");
+        // Between the statements of a transaction it is idle.
+        let limit = "set idle_in_transaction_session_timeout = 1";
+        superuser.batch_execute(&format!("alter role {} {limit}", database.owner_here())).await.expect("set");
+        let ledger = database.active().await;
+        ledger.append(whole(request, 0)).await.expect("recorded");
+        assert!(database.verdict().is_intact());
     }
 }
 

@@ -4,6 +4,8 @@ mod bytes;
 mod connecting;
 mod guard;
 mod guard_attacks;
+#[path = "../fixture/hostile_settings.rs"]
+mod hostile_settings;
 mod hosts;
 mod lease;
 mod listing;

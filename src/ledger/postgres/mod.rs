@@ -234,7 +234,7 @@ fn int8(number: u64) -> i64 {
 pub async fn dry_run(options: &ConnectOptions) -> Result<(), PostgresOpenError> {
     let (mut connection, _closed) = session::connect(options).await?;
     let attempt = async {
-        let transaction = session::begin(&mut connection).await?;
+        let transaction = connection.client_mut().transaction().await?;
         schema::create_if_missing(&transaction).await?;
         transaction.execute("UPDATE killgate_ledger.lease SET holder = holder", &[]).await?;
         transaction.rollback().await?;
