@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::connection_manager::ConnectionManager;
 use super::error::unreachable;
-use super::server_info::PreparedStatements;
+use super::prepared_statements::PreparedStatements;
 use super::sql;
 use crate::workflow::ports::TargetUnreachable;
 

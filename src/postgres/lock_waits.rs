@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use tokio_postgres::{Row, Statement};
 
 use super::connection_manager::ConnectionGuard;
+use super::prepared_statements::PreparedStatements;
 use super::raw_text::RawText;
-use super::server_info::PreparedStatements;
 use crate::domain::identity::Pid;
 use crate::domain::lock_wait::{LockWait, LockedRelation, PreparedTransaction};
 use crate::domain::session::{Session, Snapshot};

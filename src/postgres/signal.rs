@@ -11,9 +11,9 @@ use tracing::debug;
 
 use super::clock_reading::{self, ClockReading, EarlyReading};
 use super::connection_manager::ConnectionManager;
+use super::prepared_statements::PreparedStatements;
 use super::required_parts::required_parts;
 use super::rows::{ApplicationCheck, RawNames};
-use super::server_info::PreparedStatements;
 use super::signal_answer::{self, StatementOutcome, another_server, not_sent};
 use crate::domain::approval::Approved;
 use crate::domain::event::{Binding, RequestedBackend};
