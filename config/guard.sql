@@ -118,10 +118,12 @@ BEGIN
     -- Within a transaction, pg_stat_activity keeps showing its first snapshot, in which the session may
     -- still exist although its pid now belongs to another one.
     PERFORM pg_stat_clear_snapshot();
-    SELECT a.backend_start, a.xact_start, a.query_start, a.state, a.backend_type, a.usesysid, r.rolname, r.rolsuper
+    -- Only superusers may write a system catalog. Any user can keep others from reading pg_authid, so that is not read here.
+    SELECT a.backend_start, a.xact_start, a.query_start, a.state, a.backend_type, a.usesysid,
+           CASE WHEN a.usesysid::regrole::text <> a.usesysid::text THEN pg_get_userbyid(a.usesysid) END AS rolname,
+           has_table_privilege(a.usesysid, 'pg_class'::regclass, 'INSERT') AS rolsuper
     INTO seen
-    FROM pg_stat_get_activity(signal_backend.pid) AS a LEFT JOIN pg_roles AS r ON r.oid = a.usesysid
-    WHERE a.pid = signal_backend.pid;
+    FROM pg_stat_get_activity(signal_backend.pid) AS a WHERE a.pid = signal_backend.pid;
     is_found := FOUND;
 
     -- A name can have bytes that are invalid in this database's encoding; these become octal numbers.
@@ -150,7 +152,7 @@ BEGIN
     ELSIF seen.backend_type IS DISTINCT FROM 'client backend' THEN
         outcome := 'protected';
         detail := format('it is a %s, not a client''s session', seen.backend_type);
-    ELSIF seen.rolsuper IS DISTINCT FROM false THEN
+    ELSIF seen.rolsuper IS DISTINCT FROM false OR seen.rolname IS NULL THEN
         outcome := 'protected';
         detail := 'it belongs to a superuser, or to nobody known';
     ELSE
@@ -179,16 +181,18 @@ BEGIN
     IF outcome IS NULL THEN
         RAISE LOG 'killgate %: signalling', context;
         -- Anybody can make the statements above wait, with a lock on something that PostgreSQL looks up to plan them. So the
-        -- session is read again by the statement that signals it. What PostgreSQL looks up about this function's owner
-        -- before it shows or signals a session, it looks up for the argument, before it reads the session. What it looks up
-        -- about the user is locked since the first statement. killgate's deadline leaves a second for all of it.
+        -- session is read again by the statement that signals it. What PostgreSQL looks up about this function's owner and
+        -- the user before it shows or signals a session, it looks up for the argument, before it reads the session.
+        -- killgate's deadline leaves a second for all of it.
         PERFORM pg_stat_clear_snapshot();
         SELECT CASE WHEN clock_timestamp() - statement_timestamp() NOT BETWEEN '0' AND '1 s' THEN 'unreachable'
                     WHEN CASE action WHEN 'cancel' THEN pg_cancel_backend(a.pid)
                                      WHEN 'terminate' THEN pg_terminate_backend(a.pid) END THEN 'signalled'
                     ELSE 'not_a_backend' END
         INTO outcome
-        FROM pg_stat_get_activity(CASE WHEN pg_has_role('pg_read_all_stats', 'USAGE') THEN signal_backend.pid END) AS a
+        FROM pg_stat_get_activity(CASE WHEN pg_has_role('pg_read_all_stats', 'USAGE')
+                                        AND NOT has_table_privilege(seen.usesysid, 'pg_class'::regclass, 'INSERT')
+                                       THEN signal_backend.pid END) AS a
         WHERE a.pid = signal_backend.pid AND a.backend_start = signal_backend.backend_start
           AND a.usesysid = seen.usesysid AND a.backend_type = 'client backend'
           AND (signal_backend.xact_start IS NULL OR a.xact_start = signal_backend.xact_start)

@@ -46,7 +46,7 @@ async fn respond(api: &ApiClient) -> Result<(), ApiError> {
 
 async fn follow_up(discord: &Discord) -> Result<(), ApiError> {
     let message = CreateInteractionResponseFollowup::new().content("hello");
-    discord.api.follow_up(ApplicationId::new(43), "an-interactions-token", &message).await
+    discord.api.follow_up(ApplicationId::new(43), "an-interactions-token", &message).await.map(drop)
 }
 
 #[tokio::test]
@@ -107,6 +107,27 @@ async fn a_used_up_rate_limit_is_respected_before_discord_refuses() {
     post(&discord).await.unwrap();
     post(&discord).await.unwrap();
     discord.calls(|calls| assert!(calls[1].at - calls[0].at >= Duration::from_millis(600)));
+}
+
+#[tokio::test]
+async fn calls_that_leave_room_leave_the_last_ones_of_a_rate_limit_to_others() {
+    let headers = vec![
+        ("x-ratelimit-limit", "5".to_owned()),
+        ("x-ratelimit-remaining", "2".to_owned()),
+        ("x-ratelimit-reset-after", "0.6".to_owned()),
+    ];
+    let last = Step::Answer { status: 200, headers, body: json!([]) };
+    let discord = Discord::with([last, answer(200, json!([])), answer(200, json!([]))]).await;
+    let list = async |api: ApiClient, message: u64| {
+        let emoji = ReactionType::Unicode("✅".to_owned());
+        api.reacting_users(ChannelId::new(40), MessageId::new(message), &emoji, false).await.unwrap();
+    };
+    list(discord.api.clone(), 1).await;
+    tokio::join!(list(discord.api.clone().leaving_room(), 2), list(discord.api.clone(), 3));
+    discord.calls(|calls| {
+        assert!(calls[1].line.contains("/messages/3/"), "{}", calls[1].line);
+        assert!(calls[2].at - calls[0].at >= Duration::from_millis(600));
+    });
 }
 
 #[tokio::test]
@@ -206,7 +227,7 @@ async fn errors_contain_discords_code_and_message_but_no_token() {
     for (status, body, expected) in refusals {
         let discord = Discord::with([answer(status, body)]).await;
         let error = post(&discord).await.unwrap_err();
-        let shown = format!("{error} {error:?} {:?}", discord.api);
+        let shown = format!("{error} {error:?}");
         assert!(shown.contains(expected), "{shown}");
         assert!(!shown.contains(TOKEN), "{shown}");
         assert_eq!(discord.lines().len(), 1, "a refused call is not repeated");
@@ -259,7 +280,7 @@ async fn a_member_gets_the_id_of_the_guild() {
 async fn an_invalid_url_or_token_is_an_error_before_anything_is_sent() {
     let token = |token: &str| SecretString::from(token);
     for (url, secret) in [("discord.com", "t"), ("ftp://discord.com", "t"), ("https://discord.com", "t\nu")] {
-        let error = ApiClient::new(url, &token(secret), None).unwrap_err();
+        let error = ApiClient::new(url, &token(secret), None).err().expect("refused");
         assert!(matches!(error, ApiError::Setup(_)), "{error}");
     }
 }

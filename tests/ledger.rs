@@ -8,6 +8,8 @@ mod ledger {
     mod database;
     mod durability;
     mod given;
+    #[path = "../fixture/hostile_settings.rs"]
+    mod hostile_settings;
     mod postgres;
     mod replicas;
     mod sqlite;

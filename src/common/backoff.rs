@@ -25,9 +25,7 @@ impl Backoff {
     /// The wait after so many failures in a row: zero after none, then doubling from the shortest to the longest,
     /// shortened at random by up to half.
     pub fn wait(self, failures: u32, jitter: &Jitter) -> Duration {
-        let Some(doublings) = failures.checked_sub(1) else {
-            return Duration::ZERO;
-        };
+        let Some(doublings) = failures.checked_sub(1) else { return Duration::ZERO };
         let whole = self.shortest.saturating_mul(1 << doublings.min(8)).min(self.longest);
         jitter.between((whole / 2).max(self.shortest), whole)
     }
@@ -47,15 +45,8 @@ impl Jitter {
         Self(Arc::new(source))
     }
 
-    /// A duration between `least` and `most`.
     pub fn between(&self, least: Duration, most: Duration) -> Duration {
         least + most.saturating_sub(least).mul_f64((self.0)())
-    }
-}
-
-impl std::fmt::Debug for Jitter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Jitter")
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckResult {
     /// What was checked: `target orders: version`.

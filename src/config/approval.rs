@@ -56,9 +56,7 @@ impl ApprovalKeys {
         faults: &FaultCollector<'_>,
         whose: &str,
     ) -> Result<Option<Duration>, Reported> {
-        let Some(remind_after) = self.remind_after.clone()? else {
-            return Ok(None);
-        };
+        let Some(remind_after) = self.remind_after.clone()? else { return Ok(None) };
         let expires_after = self.expires_after?;
         if remind_after.value >= expires_after {
             let message = format!("the request{whose} would expire before anybody is reminded");

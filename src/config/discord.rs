@@ -49,8 +49,8 @@ pub(super) fn read(
     })
 }
 
-/// From the environment, where other programs look for it too. The lower-case name takes precedence, as in curl. One that
-/// cannot be used is refused only if it would be.
+/// From the environment, where other programs look for it too. The lower-case name takes precedence, as in curl. An invalid
+/// value is refused only if a connection would go through the proxy.
 fn https_proxy(
     section: &ConfigSection<'_>,
     env: Environment<'_>,
@@ -59,9 +59,7 @@ fn https_proxy(
     let read = |lower, upper| {
         [lower, upper].into_iter().filter_map(|name| env.get(name)).find(|value| !value.is_empty())
     };
-    let Some(proxy) = read("https_proxy", "HTTPS_PROXY") else {
-        return Ok(None);
-    };
+    let Some(proxy) = read("https_proxy", "HTTPS_PROXY") else { return Ok(None) };
     let no_proxy = read("no_proxy", "NO_PROXY").unwrap_or_default();
     let urls = [api_url.unwrap_or(DISCORD), GATEWAY].map(Url::parse);
     let is_plain = api_url.is_some_and(|url| url.starts_with("http:"));
@@ -120,9 +118,7 @@ fn api_url(value: &ConfigValue<'_>) -> Result<String, Reported> {
 }
 
 fn is_discord(url: &Url) -> bool {
-    let Some(Host::Domain(name)) = url.host() else {
-        return false;
-    };
+    let Some(Host::Domain(name)) = url.host() else { return false };
     // With a dot at its end it is the same host.
     let name = name.trim_end_matches('.');
     let is_within = |domain| {

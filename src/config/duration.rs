@@ -5,7 +5,7 @@ use std::time::Duration;
 /// What a duration key allows.
 pub const ALLOWED: &str = "a whole number above zero and its unit, s, m or h, such as 90s, 15m or 2h";
 
-/// A century, which nobody outwaits, and which can be added to any time without an overflow.
+/// A century: longer than anybody waits, and short enough to be added to any time without an overflow.
 const LONGEST: Duration = Duration::from_hours(100 * 365 * 24);
 
 /// Reads `90s`, `15m` or `2h`. The error says what is wrong with the text. A longer duration than a century is cut to one.

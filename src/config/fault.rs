@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 
 use super::source_line;
 
-/// One fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigFault {
     /// Where it is in the file. `None` when something is missing.
@@ -15,7 +14,6 @@ pub struct ConfigFault {
     pub key: String,
     /// What is wrong; never contains a secret.
     pub message: String,
-    /// What is allowed.
     pub allowed: String,
     /// The line in the file, without what may be a secret. `None` if there is no line, or nothing of it can be shown.
     pub line: Option<String>,

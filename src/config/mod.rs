@@ -171,7 +171,7 @@ fn read(root: &ConfigSection<'_>, paths: &BasePath, env: Environment<'_>) -> Res
     let privacy = privacy::read(&root.section("privacy", &reference::PRIVACY));
     let limits = limits::read(&root.section("limits", &reference::LIMITS));
     let ledger = read_ledger(root, paths, env);
-    let http = read_http(root);
+    let http = http::read(&root.section("http", &reference::HTTP));
     let owners = owner::read(root);
     Ok(Settings {
         discord: discord?,
@@ -191,10 +191,6 @@ fn read_ledger(
     env: Environment<'_>,
 ) -> Result<LedgerLocation, Reported> {
     ledger::read(&root.section("ledger", &reference::LEDGER), paths, env)
-}
-
-fn read_http(root: &ConfigSection<'_>) -> Result<Option<SocketAddr>, Reported> {
-    http::read(&root.section("http", &reference::HTTP))
 }
 
 /// The only fault of a file that could not be read.

@@ -13,12 +13,8 @@ use crate::domain::owner::{OwnerRule, SessionOwner};
 
 /// Reads all rules, in the order of the file.
 pub(super) fn read(root: &ConfigSection<'_>) -> Result<Vec<OwnerRule>, Reported> {
-    let Some(list) = root.value("owner")? else {
-        return Ok(Vec::new());
-    };
-    let DeValue::Array(tables) = list.content else {
-        return Err(list.wrong_type("[[owner]] sections"));
-    };
+    let Some(list) = root.value("owner")? else { return Ok(Vec::new()) };
+    let DeValue::Array(tables) = list.content else { return Err(list.wrong_type("[[owner]] sections")) };
     let rules: Vec<_> = tables
         .iter()
         .enumerate()

@@ -22,7 +22,8 @@ use super::value::ConfigValue;
 /// How long the program may take. Tokens of cloud providers come from a network service.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long to wait, after its end, for the end of its output, which another process may keep open. It was written before.
+/// How long to wait for the end of its output after the program has ended. Another process may keep the output open; what the
+/// program printed is already there.
 const REST_OF_OUTPUT: Duration = Duration::from_millis(100);
 
 /// A program and its arguments, run without a shell in the folder of the configuration file.
@@ -125,7 +126,7 @@ struct ProcessGroup(Option<Pid>);
 impl Drop for ProcessGroup {
     fn drop(&mut self) {
         if let Some(group) = self.0 {
-            // An error means that none is left. While one is, no other group gets its number.
+            // An error means that no process of the group is left. Until then, no other group gets its number.
             let _ = kill_process_group(group, Signal::KILL);
         }
     }

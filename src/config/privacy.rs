@@ -6,11 +6,8 @@ use crate::postgres::redaction::QueryVisibility;
 
 pub(super) fn read(section: &ConfigSection<'_>) -> Result<QueryVisibility, Reported> {
     let given = section.optional("query_text", |value| {
-        value.parsed(|text| match text {
-            "redacted" => Ok(QueryVisibility::Redacted),
-            "hidden" => Ok(QueryVisibility::Hidden),
-            "full" => Ok(QueryVisibility::Full),
-            _ => Err(format!("{text:?} is not one of them")),
+        value.parsed(|text| {
+            QueryVisibility::from_name(text).ok_or_else(|| format!("{text:?} is not one of them"))
         })
     })?;
     Ok(given.unwrap_or_default())

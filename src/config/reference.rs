@@ -11,11 +11,9 @@ pub struct ConfigTable {
     pub keys: &'static [ConfigKey],
 }
 
-/// One key.
 #[derive(Clone, Copy, Debug)]
 pub struct ConfigKey {
     pub name: &'static str,
-    /// What it allows.
     pub allowed: &'static str,
     /// The default, as TOML. `None` when the key is required or has no default.
     pub default: Option<&'static str>,

@@ -99,9 +99,7 @@ impl<'a> ConfigSection<'a> {
     pub(super) fn value(&self, name: &'static str) -> Result<Option<ConfigValue<'a>>, Reported> {
         let key =
             self.reference.key(name).expect("tests check that the reference has every key that is read");
-        let Some(table) = self.content? else {
-            return Ok(None);
-        };
+        let Some(table) = self.content? else { return Ok(None) };
         if table.get_key_value(name).is_none()
             && let Some(written) = table.keys().find(|written| self.is_misspelt(written.get_ref(), name))
         {
@@ -129,7 +127,6 @@ impl<'a> ConfigSection<'a> {
         self.reference.key(written).is_none() && suggestion(self.reference, written) == Some(name)
     }
 
-    /// The value of an optional key.
     pub(super) fn optional<T>(
         &self,
         name: &'static str,
@@ -148,7 +145,6 @@ impl<'a> ConfigSection<'a> {
         self.optional(name, read)?.map_or_else(|| base.clone(), Ok)
     }
 
-    /// The value of a required key.
     pub(super) fn required<T>(
         &self,
         name: &'static str,
@@ -193,7 +189,8 @@ fn report_unknown_key(
     faults.report(&span, message, names.join(", "))
 }
 
-/// The key that was most likely meant, unless a key of that very name exists elsewhere; `role` does, and `roles` is meant.
+/// The key that was most likely meant. `None` if a key of the written name exists in another table, except for a missing plural:
+/// `role` exists elsewhere, but where `roles` is allowed that one is meant.
 fn suggestion(reference: &ConfigTable, written: &str) -> Option<&'static str> {
     let near = reference.nearest(written)?;
     (reference::table_of(written).is_none() || near == format!("{written}s")).then_some(near)

@@ -149,9 +149,7 @@ impl SharedRules {
 
 /// The label of a target in a fault: its name if that is valid, else its number.
 fn label(target: &ConfigValue<'_>) -> String {
-    let DeValue::Table(table) = target.content else {
-        return target.span.key.clone();
-    };
+    let DeValue::Table(table) = target.content else { return target.span.key.clone() };
     match table.get("name").map(Spanned::get_ref) {
         Some(DeValue::String(text)) if name(text).is_ok() => format!("[[target]] {text:?}"),
         _ => target.span.key.clone(),

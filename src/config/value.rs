@@ -55,9 +55,7 @@ impl<'a> ConfigValue<'a> {
 
     /// A count, at least 1. There is no upper bound: a number that exceeds a `u32` is never reached.
     pub(super) fn count(&self) -> Result<u32, Reported> {
-        let DeValue::Integer(integer) = self.content else {
-            return Err(self.wrong_type("an integer"));
-        };
+        let DeValue::Integer(integer) = self.content else { return Err(self.wrong_type("an integer")) };
         let digits = integer.as_str();
         match u32::from_str_radix(digits, integer.radix()) {
             Ok(0) => Err(self.refuse("0 is too few")),
@@ -80,9 +78,7 @@ impl<'a> ConfigValue<'a> {
         &self,
         read: impl Fn(&ConfigValue<'a>) -> Result<T, Reported>,
     ) -> Result<Vec<T>, Reported> {
-        let DeValue::Array(array) = self.content else {
-            return Err(self.wrong_type("an array"));
-        };
+        let DeValue::Array(array) = self.content else { return Err(self.wrong_type("an array")) };
         let read: Vec<_> = self.elements(array).map(|element| read(&element)).collect();
         read.into_iter().collect()
     }

@@ -62,11 +62,10 @@ pub enum DiscordStatus {
     /// There is no connection to the gateway.
     Disconnected,
     /// The same, because all sessions that Discord allows in a day were started. The next one is allowed then.
-    StartsUsedUp {
-        until: Instant,
-    },
+    StartsUsedUp { until: Instant },
     /// There is one, and the bot is not in its guild, or the guild is unavailable.
     OutsideGuild,
+    /// There is one, and the bot is in its guild.
     InGuild,
 }
 
@@ -127,7 +126,11 @@ impl Bot {
     }
 
     /// Posts cards and results, and reads reactions.
-    pub fn incident_channel(&self, clock: Arc<dyn Clock>) -> impl IncidentChannel + use<> {
+    pub fn incident_channel(
+        &self,
+        clock: Arc<dyn Clock>,
+        ledger: Option<Arc<dyn Ledger>>,
+    ) -> impl IncidentChannel + use<> {
         DiscordIncidentChannel {
             api: self.api.with_timeout(POST_TIMEOUT).asking_twice(),
             channels: Arc::clone(&self.channels),
@@ -136,6 +139,7 @@ impl Bot {
             vote_emoji: self.options.vote_emoji.clone(),
             render_config: self.options.render_config.clone(),
             clock,
+            ledger,
         }
     }
 
@@ -185,7 +189,6 @@ impl Bot {
     }
 }
 
-/// The application that the bot belongs to.
 pub(super) async fn application_id(api: &ApiClient, bot_user: UserId) -> Result<ApplicationId, ApiError> {
     match api.current_application().await {
         Ok(application) => Ok(application.id),

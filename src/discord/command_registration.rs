@@ -50,9 +50,7 @@ impl CommandRegistration {
     /// later. Fails when the token is wrong, or Discord also says twice that it knows no such guild: during an outage it said
     /// so of guilds that the bot was in (discord-api-docs#8445).
     pub(super) async fn register_at_start(&self) -> Result<(), ApiError> {
-        let Err(error) = retrying(is_unreachable, || self.register()).await else {
-            return Ok(());
-        };
+        let Err(error) = retrying(is_unreachable, || self.register()).await else { return Ok(()) };
         if !can_change(&error) {
             return Err(error);
         }

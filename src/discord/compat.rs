@@ -112,9 +112,7 @@ fn user_fields() -> Value {
 
 /// Of the message whose button was pressed or whose menu was used, only its components are read.
 fn keep_components(interaction: &mut Value) {
-    let Some(message) = interaction.get_mut("message").filter(|message| message.is_object()) else {
-        return;
-    };
+    let Some(message) = interaction.get_mut("message").filter(|message| message.is_object()) else { return };
     *message = json!({
         "id": message["id"],
         "channel_id": message.get("channel_id").unwrap_or(&message["id"]),
@@ -136,9 +134,7 @@ fn keep_components(interaction: &mut Value) {
 
 /// Adds the fields of `defaults` that `value` lacks. Does not add objects that are missing entirely.
 fn add_missing_fields(value: &mut Value, defaults: &Value) {
-    let (Some(fields), Some(defaults)) = (value.as_object_mut(), defaults.as_object()) else {
-        return;
-    };
+    let (Some(fields), Some(defaults)) = (value.as_object_mut(), defaults.as_object()) else { return };
     for (name, default) in defaults {
         match fields.get_mut(name) {
             Some(present) if default.is_object() => add_missing_fields(present, default),

@@ -8,8 +8,9 @@ use crate::workflow::ports::DeliveryError;
 /// "Unknown Channel" and "Unknown Message" (Discord documentation, "Opcodes and Status Codes").
 const UNKNOWN_CODES: [u32; 2] = [10_003, 10_008];
 const UNKNOWN_EMOJI: u32 = 10_014;
-/// "Unknown Emoji", "Interaction has already been acknowledged" and "Thread is archived": nothing is wrong with the message.
-const PASSING_CODES: [u32; 3] = [UNKNOWN_EMOJI, 40_060, 50_083];
+/// "Unknown Emoji", "Interaction has already been acknowledged", "Thread is archived" and "Thread is locked": nothing is
+/// wrong with the message.
+const PASSING_CODES: [u32; 4] = [UNKNOWN_EMOJI, 40_060, 50_083, 160_005];
 /// "Unknown Member" and "Unknown User".
 const UNKNOWN_MEMBER_CODES: [u32; 2] = [10_007, 10_013];
 

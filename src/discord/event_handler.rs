@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use serenity::model::channel::Reaction;
 use serenity::model::event::Event;
 use serenity::model::id::{self as discord, GuildId};
 use tokio::sync::{Notify, mpsc};
 use tracing::{info, warn};
 
 use super::gateway::{EditedMessage, GatewayEvent, GuildEvent};
-use super::guild_presence::{GuildPresence, Hearing};
+use super::guild_presence::{GuildPresence, Reception};
 use super::interactions::InteractionHandler;
 use super::members;
 use super::messages::mark::any_mark;
@@ -37,18 +38,18 @@ impl EventHandler {
             match event {
                 GatewayEvent::Ready => {
                     info!("connected to Discord in a new session");
-                    let hearing = self.presence.note_new_session();
-                    self.report(hearing).await;
+                    let reception = self.presence.note_new_session();
+                    self.report(reception).await;
                 }
                 GatewayEvent::Resumed => {
                     info!("reconnected to Discord; the events that were missed have arrived");
-                    let hearing = self.presence.note_resumed();
-                    self.report(hearing).await;
+                    let reception = self.presence.note_resumed();
+                    self.report(reception).await;
                 }
                 GatewayEvent::Disconnected { why } => {
                     warn!(%why, "the connection to Discord is lost");
-                    let hearing = self.presence.note_disconnected();
-                    self.report(hearing).await;
+                    let reception = self.presence.note_disconnected();
+                    self.report(reception).await;
                 }
                 GatewayEvent::Lost => self.engine.send(EngineInput::EventsMissed).await,
                 GatewayEvent::Event(event) => self.handle_event(*event).await,
@@ -73,67 +74,41 @@ impl EventHandler {
             // A guild that the bot was invited to again has none of its commands.
             self.compare_commands.notify_one();
         }
-        let hearing = self.presence.note(event);
-        self.report(hearing).await;
+        let reception = self.presence.note(event);
+        self.report(reception).await;
     }
 
-    async fn report(&self, hearing: Hearing) {
-        let input = match hearing {
-            Hearing::Unchanged => return,
-            Hearing::Missed => EngineInput::EventsMissed,
-            Hearing::Interrupted => EngineInput::EventsInterrupted,
-            Hearing::Restored { is_complete } => EngineInput::EventsRestored { is_complete },
+    async fn report(&self, reception: Reception) {
+        let input = match reception {
+            Reception::Unchanged => return,
+            Reception::Missed => EngineInput::EventsMissed,
+            Reception::Interrupted => EngineInput::EventsInterrupted,
+            Reception::Restored { is_complete } => EngineInput::EventsRestored { is_complete },
         };
         self.engine.send(input).await;
     }
 
     async fn handle_event(&mut self, event: Event) {
         if is_sent_to_members_only(&event, self.guild) {
-            let hearing = self.presence.note_heard();
-            self.report(hearing).await;
+            let reception = self.presence.note_member_event();
+            self.report(reception).await;
         }
         match event {
             Event::InteractionCreate(event) => self.interactions.handle(event.interaction),
             Event::ReactionAdd(event) => {
                 let reaction = event.reaction;
-                let Some((card, vote)) = self.card_and_vote(
-                    reaction.guild_id,
-                    reaction.channel_id,
-                    reaction.message_id,
-                    &reaction.emoji,
-                ) else {
-                    return;
-                };
+                let Some((card, vote)) = self.card_and_vote(&reaction) else { return };
                 // Discord always says whose reaction it is (documentation, "Message Reaction Add").
-                let Some(user) = reaction.user_id.filter(|user| *user != self.bot_user) else {
-                    return;
-                };
+                let Some(user) = reaction.user_id.filter(|user| *user != self.bot_user) else { return };
                 let member = reaction.member.as_ref().map(members::person_from_member);
-                self.engine
-                    .send(EngineInput::ReactionAdded {
-                        card,
-                        vote,
-                        reaction: user_reaction(user, reaction.burst),
-                        member,
-                    })
-                    .await;
+                let reaction = user_reaction(user, reaction.burst);
+                self.engine.send(EngineInput::ReactionAdded { card, vote, reaction, member }).await;
             }
             Event::ReactionRemove(event) => {
                 let reaction = event.reaction;
-                let vote = self.card_and_vote(
-                    reaction.guild_id,
-                    reaction.channel_id,
-                    reaction.message_id,
-                    &reaction.emoji,
-                );
-                if let (Some((card, vote)), Some(user)) = (vote, reaction.user_id) {
-                    self.engine
-                        .send(EngineInput::ReactionRemoved {
-                            card,
-                            vote,
-                            reaction: user_reaction(user, reaction.burst),
-                        })
-                        .await;
+                if let (Some((card, vote)), Some(user)) = (self.card_and_vote(&reaction), reaction.user_id) {
+                    let reaction = user_reaction(user, reaction.burst);
+                    self.engine.send(EngineInput::ReactionRemoved { card, vote, reaction }).await;
                 }
             }
             Event::ReactionRemoveAll(event) => {
@@ -142,13 +117,7 @@ impl EventHandler {
                 }
             }
             Event::ReactionRemoveEmoji(event) => {
-                let reaction = event.reaction;
-                if let Some((card, vote)) = self.card_and_vote(
-                    reaction.guild_id,
-                    reaction.channel_id,
-                    reaction.message_id,
-                    &reaction.emoji,
-                ) {
+                if let Some((card, vote)) = self.card_and_vote(&event.reaction) {
                     self.engine.send(EngineInput::ReactionsCleared { card, vote: Some(vote) }).await;
                 }
             }
@@ -207,18 +176,13 @@ impl EventHandler {
     }
 
     /// `None` for a reaction that is no vote, or outside the incident channels.
-    fn card_and_vote(
-        &self,
-        guild: Option<GuildId>,
-        channel: discord::ChannelId,
-        message: discord::MessageId,
-        emoji: &serenity::model::channel::ReactionType,
-    ) -> Option<(MessageRef, Vote)> {
-        Some((self.message_ref(guild, channel, message)?, self.vote_emoji.vote(emoji)?))
+    fn card_and_vote(&self, reaction: &Reaction) -> Option<(MessageRef, Vote)> {
+        let card = self.message_ref(reaction.guild_id, reaction.channel_id, reaction.message_id)?;
+        Some((card, self.vote_emoji.vote(&reaction.emoji)?))
     }
 }
 
-/// Interactions also reach an application whose bot is not in the guild.
+/// Whether the event proves that the bot is in the guild. Interactions do not: they also reach an application whose bot left.
 fn is_sent_to_members_only(event: &Event, guild: GuildId) -> bool {
     let of = match event {
         Event::ReactionAdd(event) => event.reaction.guild_id,

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use async_trait::async_trait;
+use futures_util::future::try_join;
 use serenity::builder::CreateMessage;
 use serenity::model::channel::{MessageReference, MessageReferenceKind, ReactionType};
 use serenity::model::id::{self as discord, GuildId};
 use tokio::time::sleep;
 
 use super::api::messages::PAGE_SIZE;
-use super::api::{ApiClient, ApiError, ChannelMessage, OwnMessage};
+use super::api::{ApiClient, ApiError, ChannelMessage, OwnMessage, ReactionCount};
 use super::delivery::{delivery_error, is_unknown_member};
 use super::members;
 use super::messages::body::MessageBody;
@@ -25,8 +26,8 @@ use crate::domain::outcome::Outcome;
 use crate::domain::request::{Request, RequestState};
 use crate::domain::timestamp::Timestamp;
 use crate::workflow::ports::{
-    CardContent, CardMark, ChannelAlert, Clock, DeliveryError, IncidentChannel, MessageRef, ReactionKind,
-    RequestMessages, UserReaction, Vote,
+    CardContent, CardMark, CardReading, ChannelAlert, Clock, DeliveryError, IncidentChannel, Ledger,
+    MessageRef, ReactionKind, ReadPriority, RequestMessages, UserReaction, Vote,
 };
 
 /// Discord recognises a repeated nonce for "the past few minutes" (documentation, "Create Message"). After this time
@@ -51,6 +52,8 @@ pub struct DiscordIncidentChannel {
     pub vote_emoji: VoteEmoji,
     pub render_config: RenderConfig,
     pub clock: Arc<dyn Clock>,
+    /// `None` if it cannot be used.
+    pub ledger: Option<Arc<dyn Ledger>>,
 }
 
 #[async_trait]
@@ -87,6 +90,7 @@ impl IncidentChannel for DiscordIncidentChannel {
     }
 
     async fn add_vote_reactions(&self, card: MessageRef) -> Result<(), DeliveryError> {
+        self.require_lease().await?;
         for vote in [Vote::Approve, Vote::Deny] {
             let emoji = self.vote_emoji.emoji(vote);
             let (channel, message) = (channel_id(card.channel), message_id(card.message));
@@ -96,6 +100,7 @@ impl IncidentChannel for DiscordIncidentChannel {
     }
 
     async fn edit_card(&self, message: MessageRef, card: &CardContent) -> Result<(), DeliveryError> {
+        self.require_lease().await?;
         let edit = card::card_edit(card, &self.render_config).into_edit();
         let (channel, message) = (channel_id(message.channel), message_id(message.message));
         self.api.edit_message(channel, message, &edit).await.map_err(delivery_error)
@@ -130,6 +135,7 @@ impl IncidentChannel for DiscordIncidentChannel {
                 return Ok(());
             }
         }
+        self.require_lease().await?;
         let channel = request.details.channel;
         let kind = if is_second { 's' } else { 'r' };
         let nonce = format!("{kind}{}-{}", request.id, request.mark);
@@ -151,9 +157,7 @@ impl IncidentChannel for DiscordIncidentChannel {
         request: &Request,
         people: &[(UserId, RefusalReason)],
     ) -> Result<(), DeliveryError> {
-        let Some((first, _)) = people.first() else {
-            return Ok(());
-        };
+        let Some((first, _)) = people.first() else { return Ok(()) };
         let channel = request.details.channel;
         // At most 25 characters. The last digits of a person's id differ from person to person, and each is told once.
         let nonce = format!("t{}-{}", request.mark, first.0 % 1_000_000_000_000_000);
@@ -165,11 +169,7 @@ impl IncidentChannel for DiscordIncidentChannel {
     async fn card_mark(&self, message: MessageRef) -> Result<Option<CardMark>, DeliveryError> {
         let (channel, id) = (channel_id(message.channel), message_id(message.message));
         let message = self.api.message(channel, id).await.map_err(delivery_error)?;
-        let mark = Some(&message).filter(|message| message.is_by(self.bot_user));
-        Ok(match mark.and_then(|message| any_mark(&message.content)) {
-            Some((mark, MarkedMessage::OpenCard | MarkedMessage::ClosedCard)) => Some(mark),
-            _ => None,
-        })
+        Ok(self.read_card_mark(&message))
     }
 
     async fn explain_unknown_card(&self, card: MessageRef, mark: &CardMark) -> Result<(), DeliveryError> {
@@ -184,36 +184,24 @@ impl IncidentChannel for DiscordIncidentChannel {
         self.create_message(channel, notices::alert(alert).into_message(), &nonce).await.map(drop)
     }
 
-    async fn reactions(&self, card: MessageRef, vote: Vote) -> Result<Vec<UserReaction>, DeliveryError> {
+    async fn read_card(
+        &self,
+        card: MessageRef,
+        priority: ReadPriority,
+    ) -> Result<CardReading, DeliveryError> {
         self.require_served(card.channel).await?;
-        let (channel, message) = (channel_id(card.channel), message_id(card.message));
-        let ours = self.vote_emoji.emoji(vote);
-        let counts = self.api.reaction_counts(channel, message).await.map_err(delivery_error)?;
-        // The configured emoji is asked for in any case: the answer says whether it still exists.
-        let mut lists = vec![(ours.clone(), ReactionKind::Normal)];
-        for count in counts.into_iter().filter(|count| self.vote_emoji.vote(&count.emoji) == Some(vote)) {
-            let has_super = count.has_super();
-            // Discord keeps the spelling with which somebody reacted, and lists each by itself.
-            let emoji =
-                if matches!(count.emoji, ReactionType::Unicode(_)) { count.emoji } else { ours.clone() };
-            if emoji != *ours {
-                lists.push((emoji.clone(), ReactionKind::Normal));
-            }
-            // Not asked for without need: a compatible server was seen to answer with the normal ones.
-            if has_super {
-                lists.push((emoji, ReactionKind::Super));
-            }
-        }
-        let mut reactions = Vec::new();
-        for (emoji, kind) in lists {
-            let is_super = kind == ReactionKind::Super;
-            let users =
-                self.api.reacting_users(channel, message, &emoji, is_super).await.map_err(delivery_error)?;
-            // The bot's own reactions offer the two choices and are not votes.
-            let people = users.into_iter().filter(|id| *id != self.bot_user);
-            reactions.extend(people.map(|id| UserReaction { user: UserId(id.get()), kind }));
-        }
-        Ok(reactions)
+        let api = match priority {
+            ReadPriority::Background => self.api.clone().leaving_room(),
+            ReadPriority::Urgent => self.api.clone(),
+        };
+        let message = api.message(channel_id(card.channel), message_id(card.message)).await;
+        let message = message.map_err(delivery_error)?;
+        let (approving, denying) = try_join(
+            self.reactions(&api, card, Vote::Approve, &message.reactions),
+            self.reactions(&api, card, Vote::Deny, &message.reactions),
+        )
+        .await?;
+        Ok(CardReading { mark: self.read_card_mark(&message), approving, denying })
     }
 
     async fn member(&self, user: UserId) -> Result<Option<Person>, DeliveryError> {
@@ -227,6 +215,50 @@ impl IncidentChannel for DiscordIncidentChannel {
 }
 
 impl DiscordIncidentChannel {
+    fn read_card_mark(&self, message: &ChannelMessage) -> Option<CardMark> {
+        let mark = Some(message).filter(|message| message.is_by(self.bot_user));
+        match mark.and_then(|message| any_mark(&message.content)) {
+            Some((mark, MarkedMessage::OpenCard | MarkedMessage::ClosedCard)) => Some(mark),
+            _ => None,
+        }
+    }
+
+    /// The reactions of one kind that people have on the card now. `counts` is how often each emoji is on it.
+    async fn reactions(
+        &self,
+        api: &ApiClient,
+        card: MessageRef,
+        vote: Vote,
+        counts: &[ReactionCount],
+    ) -> Result<Vec<UserReaction>, DeliveryError> {
+        let (channel, message) = (channel_id(card.channel), message_id(card.message));
+        let ours = self.vote_emoji.emoji(vote);
+        // The configured emoji is asked for in any case: the answer says whether it still exists.
+        let mut lists = vec![(ours, ReactionKind::Normal)];
+        for count in counts.iter().filter(|count| self.vote_emoji.vote(&count.emoji) == Some(vote)) {
+            // Discord keeps the spelling with which somebody reacted, and lists each by itself.
+            let is_spelled = matches!(count.emoji, ReactionType::Unicode(_));
+            let emoji = if is_spelled { &count.emoji } else { ours };
+            if emoji != ours {
+                lists.push((emoji, ReactionKind::Normal));
+            }
+            // Not asked for without need: a compatible server was seen to answer with the normal ones.
+            if count.has_super() {
+                lists.push((emoji, ReactionKind::Super));
+            }
+        }
+        let mut reactions = Vec::new();
+        for (emoji, kind) in lists {
+            let is_super = kind == ReactionKind::Super;
+            let users =
+                api.reacting_users(channel, message, emoji, is_super).await.map_err(delivery_error)?;
+            // The bot's own reactions offer the two choices and are not votes.
+            let people = users.into_iter().filter(|id| *id != self.bot_user);
+            reactions.extend(people.map(|id| UserReaction { user: UserId(id.get()), kind }));
+        }
+        Ok(reactions)
+    }
+
     /// Posts a reply to the card, unless a message of the request with this mark is in the channel. The nonce begins with the
     /// letter.
     async fn post_once(
@@ -258,7 +290,18 @@ impl DiscordIncidentChannel {
         message: CreateMessage,
         nonce: &str,
     ) -> Result<OwnMessage, DeliveryError> {
+        self.require_lease().await?;
         self.api.create_message(channel_id(channel), message, nonce).await.map_err(delivery_error)
+    }
+
+    /// A replica that was deposed says nothing more: its successor does.
+    async fn require_lease(&self) -> Result<(), DeliveryError> {
+        match &self.ledger {
+            Some(ledger) if ledger.is_lost().await => {
+                Err(DeliveryError::Unavailable(anyhow!("another replica has taken over")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Nothing counts in a channel that is not served, or no longer.

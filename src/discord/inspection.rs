@@ -130,15 +130,12 @@ async fn check_gateway(api: &ApiClient, api_url: &str) -> CheckResult {
 /// A bot without the scope `applications.commands` cannot have commands in the guild.
 async fn check_commands(api: &ApiClient, guild: GuildId, bot_user: UserId) -> CheckResult {
     let what = "commands";
-    let registered = match application_id(api, bot_user).await {
-        Ok(application) => api.guild_command_names(application, guild).await,
-        Err(error) => Err(error),
+    let application = match application_id(api, bot_user).await {
+        Ok(application) => application,
+        Err(error) => return call_failed(what, &error),
     };
-    let global = match application_id(api, bot_user).await {
-        Ok(application) => api.global_commands(application).await,
-        Err(error) => Err(error),
-    };
-    match (registered, global) {
+    let global = api.global_commands(application).await;
+    match (api.guild_command_names(application, guild).await, global) {
         // Not every compatible API has global commands.
         (Ok(registered), global) => compare_commands(&registered, &global.unwrap_or_default()),
         // Commands that cannot be read are registered again at startup.
@@ -178,9 +175,7 @@ fn compare_commands(registered: &[RegisteredName], global: &[RegisteredName]) ->
 
 /// A custom emoji may have been deleted. Unicode emoji always exist.
 async fn check_emoji(api: &ApiClient, guild: GuildId, emoji: &ReactionType) -> Option<CheckResult> {
-    let ReactionType::Custom { id, .. } = emoji else {
-        return None;
-    };
+    let ReactionType::Custom { id, .. } = emoji else { return None };
     let what = format!("emoji {emoji}");
     Some(match api.has_emoji(guild, *id).await {
         Ok(true) => CheckResult::ok(what, "it exists"),
@@ -227,13 +222,11 @@ fn check_roles(access: &[&Access], owners: &BTreeSet<RoleId>, guild: &GuildInfo)
     };
     let find_owner = |&id: &RoleId| {
         let what = format!("role {id}");
-        name_of(id).map_or_else(
-            || {
-                let detail = "the guild has no role with this id, so cards show an unknown owner";
-                CheckResult::warn(what.clone(), detail, "Correct role in [[owner]]")
-            },
-            |name| CheckResult::ok(what.clone(), format!("it is @{name}, an owner")),
-        )
+        let missing = "the guild has no role with this id, so cards show an unknown owner";
+        match name_of(id) {
+            Some(name) => CheckResult::ok(what, format!("it is @{name}, an owner")),
+            None => CheckResult::warn(what, missing, "Correct role in [[owner]]"),
+        }
     };
     let owners = owners.difference(&configured).map(find_owner);
     configured.iter().map(find).chain(owners).collect()

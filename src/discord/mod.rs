@@ -23,24 +23,9 @@
 //!
 //! The types of [serenity] 0.12.5 are used throughout: its models, its builders (each serializes into the body that
 //! Discord expects), its routes, its intents and its events. Its *client* is not used, because a bot must not miss an
-//! approval:
-//!
-//! - It handles every event in a separate task, so the order of events is lost. The method that yields events one by
-//!   one is private.
-//! - It drops an event that does not decode, with a line at debug level.
-//! - Its WebSocket upgrade has no time limit. If the upgrade hangs, it hangs until the process ends.
-//! - It notices a gateway that refuses connections only at the next heartbeat, up to 41 s later, and keeps a core busy
-//!   meanwhile.
-//! - It notices a connection that silently died only when the heartbeat after the next is due, and then gives up the
-//!   session, so the events in between are lost.
-//! - With its rate limiter on, it ignores the configured API base and calls discord.com. With it off, it drops the body
-//!   of a 429 response, and with it the `retry_after`.
-//! - Its sockets use Nagle's algorithm, which delays small messages by milliseconds.
-//! - It inflates and parses every event twice, including those that are not used.
-//! - Its gateway depends on rustls 0.22, a second TLS stack.
-//!
-//! [`api`] and [`gateway`] replace it. Both use rustls 0.23 with ring, the only provider that is compiled in, so no
-//! process-wide provider needs to be installed.
+//! approval: it loses the order of events, drops those that it cannot decode, and has hardly any time limit. [`api`] and
+//! [`gateway`] replace it; `docs/gateway-libraries.md` compares them with it, point by point. Both use rustls 0.23 with
+//! ring, the only provider that is compiled in, so no process-wide provider needs to be installed.
 
 pub mod api;
 pub mod bot;

@@ -29,8 +29,11 @@ const LOADING_PAUSE: Duration = Duration::from_secs(2);
 /// "Unknown interaction": the answer came too late, or took effect without Discord saying so.
 const UNKNOWN_INTERACTION: u32 = 10_062;
 
-/// What everybody sees in place of an answer that only the person who asked may see.
+/// Shown to everybody where only the person who asked may see the answer, if the deferral cannot be deleted.
 const ANSWERED_PRIVATELY: &str = "Only the person who asked sees the answer.";
+/// The same, in place of one that people reacted to too early.
+const ANSWERED_ANEW: &str =
+    "The answer follows in a new message, because somebody reacted to this one before it was here.";
 
 /// Whether the text of a message is that of the answer.
 type IsOurs<'a> = &'a (dyn Fn(&str) -> bool + Send + Sync);
@@ -97,7 +100,7 @@ impl InteractionReply {
         tokio::spawn(async move {
             sleep(DEFER_AFTER).await;
             if let Some(reply) = weak_reply.upgrade() {
-                // Few are deferred, and until then the future would take two kilobytes of each that waits.
+                // Boxed, because few replies are deferred, and otherwise each would hold two kilobytes for it.
                 Box::pin(reply.defer()).await;
             }
         });
@@ -202,18 +205,14 @@ impl InteractionReply {
                 }
                 let (message, was_deferred) = self.settle(body, is_ours, error).await?;
                 *state = ReplyState::Answered { was_deferred };
-                Ok(Some(message))
+                Ok(message)
             }
             ReplyState::Deferred if body.is_ephemeral() && self.visibility != ReplyVisibility::Ephemeral => {
                 // A public deferral cannot become ephemeral, so it is deleted and the answer is sent as a new message. The
                 // first message after one that still loads would be as public as that (Discord documentation, "Create Followup
                 // Message"). A deferral in place shows nothing that needs to be deleted.
-                if self.visibility == ReplyVisibility::Public
-                    && let Err(error) = self.api.delete_original(self.application, &self.token).await
-                {
-                    warn!(%error, "could not delete a deferral; it says that the answer is private");
-                    let edit = EditInteractionResponse::new().content(ANSWERED_PRIVATELY);
-                    self.api.edit_original(self.application, &self.token, &edit).await?;
+                if self.visibility == ReplyVisibility::Public {
+                    self.remove_deferral(ANSWERED_PRIVATELY).await?;
                 }
                 self.api.follow_up(self.application, &self.token, &body.into_followup()).await?;
                 *state = ReplyState::Answered { was_deferred: true };
@@ -222,12 +221,13 @@ impl InteractionReply {
             ReplyState::Deferred => {
                 // Another process may believe that the deferral was its own, and have filled it in meanwhile.
                 let original = if is_ours.is_some() { self.original_message().await.ok() } else { None };
-                if original.is_some_and(|original| !original.is_loading()) {
+                if original.as_ref().is_some_and(|original| !original.is_loading()) {
                     return Err(ApiError::AnsweredElsewhere);
                 }
-                self.api.edit_original(self.application, &self.token, &body.into_response_edit()).await?;
-                *state = ReplyState::Answered { was_deferred: true };
-                Ok(None)
+                let may_fill_in = original.is_some_and(|original| !original.has_reactions());
+                let (message, was_deferred) = self.fill_in(body, is_ours.is_none() || may_fill_in).await?;
+                *state = ReplyState::Answered { was_deferred };
+                Ok(message)
             }
             ReplyState::Answered { .. } => Ok(None),
         }
@@ -261,22 +261,48 @@ impl InteractionReply {
         body: MessageBody,
         is_ours: Option<IsOurs<'_>>,
         error: ApiError,
-    ) -> Result<(OwnMessage, bool), ApiError> {
-        let Ok(mut original) = self.original_message().await else {
-            return Err(error);
-        };
+    ) -> Result<(Option<OwnMessage>, bool), ApiError> {
+        let Ok(mut original) = self.original_message().await else { return Err(error) };
         if original.is_loading() {
             sleep(LOADING_PAUSE).await;
             original = self.original_message().await?;
         }
         if original.is_loading() {
-            self.api.edit_original(self.application, &self.token, &body.into_response_edit()).await?;
-            return Ok((self.original_message().await?, true));
+            return self.fill_in(body, is_ours.is_none() || !original.has_reactions()).await;
         }
         if is_ours.is_some_and(|is_ours| !is_ours(&original.content)) {
             return Err(ApiError::AnsweredElsewhere);
         }
-        Ok((original, false))
+        Ok((Some(original), false))
+    }
+
+    /// Fills in a deferral. Unless `may_fill_in`, a new message takes its place: people may have reacted to it before the card
+    /// was there, and an approval is for what was on the card. Returns the message if it is known, and whether it was deferred.
+    async fn fill_in(
+        &self,
+        body: MessageBody,
+        may_fill_in: bool,
+    ) -> Result<(Option<OwnMessage>, bool), ApiError> {
+        let (application, token) = (self.application, &self.token);
+        if may_fill_in {
+            self.api.edit_original(application, token, &body.into_response_edit()).await?;
+            return Ok((None, true));
+        }
+        self.remove_deferral(ANSWERED_ANEW).await?;
+        Ok((self.api.follow_up(application, token, &body.into_followup()).await?, false))
+    }
+
+    /// Deletes a deferral, unless it was filled in without anybody knowing. If that fails it says `instead` why it stays empty.
+    async fn remove_deferral(&self, instead: &str) -> Result<(), ApiError> {
+        if !self.original_message().await?.is_loading() {
+            return Ok(());
+        }
+        let Err(error) = self.api.delete_original(self.application, &self.token).await else {
+            return Ok(());
+        };
+        warn!(%error, instead, "could not delete a deferral; it says why it stays empty");
+        let edit = EditInteractionResponse::new().content(instead);
+        self.api.edit_original(self.application, &self.token, &edit).await
     }
 
     /// Whether another process with the same token answered the interaction.

@@ -121,8 +121,9 @@ impl ServedChannels {
                 let mut change = self.change(|known| {
                     known.places.insert(id, place);
                 });
-                // The bot may have regained access to it. It received no events while it had none. A thread has no permissions of
-                // its own, and whoever created it can change it all the time, so that nothing on it would ever be read to the end.
+                // The bot may have regained access to the channel, and received no events while it had none. A change to a thread
+                // does not mean that: threads have no permissions of their own. And its creator could change a thread so often that
+                // the reactions in it would never be read to the end.
                 if !is_same_thread {
                     change.missed.extend(self.served_with_threads(id));
                 }
@@ -139,7 +140,7 @@ impl ServedChannels {
         }
     }
 
-    /// Applies `change`, and returns which channels are served since.
+    /// Applies `change`, and returns the channels that are served only since then.
     fn change(&self, change: impl FnOnce(&mut KnownChannels)) -> ChannelChange {
         let mut known = self.lock();
         let before = known.served();
@@ -170,9 +171,7 @@ impl KnownChannels {
         if self.scope.channels.contains(&channel) {
             return ChannelService::Served;
         }
-        let Some(place) = self.places.get(&channel) else {
-            return ChannelService::NotServed;
-        };
+        let Some(place) = self.places.get(&channel) else { return ChannelService::NotServed };
         match place.parent {
             Some(parent) if self.is_served_channel(parent) => {
                 if kind::PUBLIC_THREADS.contains(&place.kind) {

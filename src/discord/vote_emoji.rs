@@ -9,7 +9,6 @@ use crate::workflow::ports::Vote;
 /// are configured.
 const VARIATION_SELECTOR: char = '\u{fe0f}';
 
-/// Which emoji stands for which vote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VoteEmoji {
     pub approve: ReactionType,

@@ -1,6 +1,6 @@
 //! The proof without which nothing is signalled.
 
-use super::event::{Action, Recorded, RequestedBackend};
+use super::event::{Action, Recorded, RequestDetails, RequestedBackend};
 use super::identity::ServerIdentity;
 use super::ids::{RequestId, UserId};
 use super::request::{Request, RequestState};
@@ -14,12 +14,7 @@ use super::timestamp::Timestamp;
 #[derive(Debug, PartialEq, Eq)]
 pub struct Approved {
     request: RequestId,
-    action: Action,
-    target: String,
-    server: ServerIdentity,
-    seen_at: Timestamp,
-    backends: Vec<RequestedBackend>,
-    requester: UserId,
+    details: RequestDetails,
     approvers: Vec<UserId>,
 }
 
@@ -37,19 +32,8 @@ impl Approved {
             }
             request = request.evolve(&record.entry().event, record.entry().at).ok()?;
         }
-        let RequestState::Executing { approvers } = request.state else {
-            return None;
-        };
-        Some(Self {
-            request: request.id,
-            action: request.details.action,
-            target: request.details.target,
-            server: request.details.server,
-            seen_at: request.details.seen_at,
-            backends: request.details.backends,
-            requester: request.details.requester,
-            approvers,
-        })
+        let RequestState::Executing { approvers } = request.state else { return None };
+        Some(Self { request: request.id, details: request.details, approvers })
     }
 
     pub fn request(&self) -> RequestId {
@@ -57,31 +41,31 @@ impl Approved {
     }
 
     pub fn action(&self) -> Action {
-        self.action
+        self.details.action
     }
 
     /// The name of the target in the configuration.
     pub fn target(&self) -> &str {
-        &self.target
+        &self.details.target
     }
 
     /// The server that the sessions were seen on.
     pub fn server(&self) -> ServerIdentity {
-        self.server
+        self.details.server
     }
 
     /// When the sessions were seen, by the server's clock.
     pub fn seen_at(&self) -> Timestamp {
-        self.seen_at
+        self.details.seen_at
     }
 
     /// The sessions, as the card showed them.
     pub fn backends(&self) -> &[RequestedBackend] {
-        &self.backends
+        &self.details.backends
     }
 
     pub fn requester(&self) -> UserId {
-        self.requester
+        self.details.requester
     }
 
     pub fn approvers(&self) -> &[UserId] {

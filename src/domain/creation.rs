@@ -23,7 +23,7 @@ pub struct NewRequest {
     pub action: Action,
     /// At least one.
     pub sessions: Vec<SessionSelector>,
-    /// Pids that this target does not have, and which target has them instead, as far as that was looked up.
+    /// Pids that another target has instead of this one, and its name, as far as that was looked up.
     pub elsewhere: BTreeMap<Pid, String>,
     /// What a terminate is bound to; `None` leaves it to how long each session has been in its transaction.
     pub bound_to: Option<Binding>,
@@ -42,82 +42,42 @@ pub struct SessionSelector {
 /// Why no request was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CreationError {
+    /// The person may not request a signal on this target.
     NotARequester,
+    /// The target requires a reason.
     ReasonMissing,
     /// The role may signal no session of the target; why, for people.
-    NoSignalRight {
-        obstacle: String,
-    },
+    NoSignalRight { obstacle: String },
     /// PostgreSQL shows nothing of the process but its pid, or not what it runs: nothing could be compared later.
-    Hidden {
-        pid: Pid,
-    },
+    Hidden { pid: Pid },
     /// No backend of the target has this pid.
-    NoSuchBackend {
-        pid: Pid,
-    },
+    NoSuchBackend { pid: Pid },
     /// The pid belongs to another backend than the one that was seen.
-    Replaced {
-        pid: Pid,
-    },
+    Replaced { pid: Pid },
     /// A parallel worker whose leader is no longer there.
-    LeaderGone {
-        pid: Pid,
-        leader: Option<Pid>,
-    },
-    Protected {
-        pid: Pid,
-        rule: ProtectionRule,
-    },
+    LeaderGone { pid: Pid, leader: Option<Pid> },
+    /// The protection rules forbid it.
+    Protected { pid: Pid, rule: ProtectionRule },
     /// The same session was given twice.
-    Repeated {
-        pid: Pid,
-    },
+    Repeated { pid: Pid },
     /// Another target has a session with this pid, and this one has none.
-    OnAnotherTarget {
-        pid: Pid,
-        target: String,
-    },
+    OnAnotherTarget { pid: Pid, target: String },
     /// A terminate was to be bound to a transaction, and the session is in none.
-    NotInTransaction {
-        pid: Pid,
-    },
+    NotInTransaction { pid: Pid },
     /// There is no query to cancel.
-    NothingToCancel {
-        session: SessionSelector,
-        state: SessionState,
-    },
-    /// Of several sessions, some cannot be asked for.
-    SomeRefused {
-        /// Why not, one error for each of them.
-        refused: Vec<CreationError>,
-        /// Those that can.
-        others: Vec<SessionSelector>,
-        bound_to: Option<Binding>,
-    },
-    TooManySessions {
-        limit: u32,
-        given: u32,
-    },
-    OpenLimitPerUserReached {
-        limit: u32,
-    },
-    OpenLimitReached {
-        limit: u32,
-    },
-    SignalLimitReached {
-        limit: u32,
-        /// How many signals are left.
-        left: u32,
-        /// How many the request would need.
-        sessions: u32,
-    },
+    NothingToCancel { session: SessionSelector, state: SessionState },
+    /// Of several sessions, some cannot be asked for: `refused` has an error for each of them. `others` can.
+    SomeRefused { refused: Vec<CreationError>, others: Vec<SessionSelector>, bound_to: Option<Binding> },
+    /// More sessions than one request may be about.
+    TooManySessions { limit: u32, given: u32 },
+    /// The person has too many open requests.
+    OpenLimitPerUserReached { limit: u32 },
+    /// All people together have too many open requests.
+    OpenLimitReached { limit: u32 },
+    /// Of the `limit` signals in an hour only `left` are left, and the request needs one for each of its `sessions`.
+    SignalLimitReached { limit: u32, left: u32, sessions: u32 },
     /// An open request asks for the same already.
-    Duplicate {
-        request: RequestId,
-        channel: ChannelId,
-        card: Option<MessageId>,
-    },
+    Duplicate { request: RequestId, channel: ChannelId, card: Option<MessageId> },
 }
 
 impl SessionSelector {

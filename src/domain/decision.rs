@@ -101,8 +101,8 @@ pub struct DecisionContext<'a> {
     pub access: &'a Access,
     /// How many more signals the target's hourly budget allows.
     pub signal_budget: u32,
-    /// Whether people may have reacted unseen since the reactions on the card were last read. Until they are read
-    /// again, approvals count, and nothing is executed on them.
+    /// Whether people may have reacted unseen since the reactions on the card were last read. Until they are read again,
+    /// approvals are recorded, and nothing is executed.
     pub has_unread_reactions: bool,
 }
 
@@ -189,8 +189,8 @@ fn approve(request: &Request, by: &Person, source: ReactionSource, context: Deci
     let mut events = vec![RequestEvent::ApprovalAdded { actor: by.id }];
     let mut approvers: Vec<_> = request.approvals.iter().copied().collect();
     approvers.push(by.id);
-    // With several approvers, the earlier ones may have lost the right since: they are looked up first. So is a single one
-    // whose reaction cannot be executed now.
+    // If several approvals are needed, the earlier approvers may no longer be approvers, so all are looked up again first. The
+    // same is done for a single approval that cannot be executed at once.
     if request.approvals_needed() == 1 {
         events.extend(execution(request, approvers, context));
     }

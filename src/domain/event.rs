@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::identity::{BackendIdentity, Pid, ServerIdentity};
 use super::ids::{ChannelId, MessageId, RequestId, UserId};
+use super::named_enum::named_enum;
 use super::outcome::Outcome;
 use super::session::Session;
 use super::timestamp::Timestamp;
@@ -32,26 +33,12 @@ pub struct Recorded {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestEvent {
     Requested(Box<RequestDetails>),
-    Posted {
-        message: MessageId,
-    },
-    ApprovalAdded {
-        actor: UserId,
-    },
-    ApprovalRemoved {
-        actor: UserId,
-    },
-    AttemptRefused {
-        actor: UserId,
-        why: RefusalReason,
-    },
-    /// The approvers were reminded by this message.
-    Reminded {
-        message: MessageId,
-    },
-    Executing {
-        approvers: Vec<UserId>,
-    },
+    Posted { message: MessageId },
+    ApprovalAdded { actor: UserId },
+    ApprovalRemoved { actor: UserId },
+    AttemptRefused { actor: UserId, why: RefusalReason },
+    Reminded { message: MessageId },
+    Executing { approvers: Vec<UserId> },
     Finished(Resolution),
 }
 
@@ -88,33 +75,37 @@ pub struct RequestedBackend {
     pub worker: Option<Pid>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Action {
-    /// `pg_cancel_backend`: ends the query, the session lives on.
-    Cancel,
-    /// `pg_terminate_backend`: ends the session.
-    Terminate,
+named_enum! {
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum Action {
+        /// `pg_cancel_backend`: ends the query, the session lives on.
+        Cancel = "cancel",
+        /// `pg_terminate_backend`: ends the session.
+        Terminate = "terminate",
+    }
 }
 
-/// What must not have changed between the card and the signal, besides the backend itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Binding {
-    /// The query that was shown.
-    Query,
-    /// The transaction that was open.
-    Transaction,
-    /// Nothing else: whatever the session does now.
-    Session,
+named_enum! {
+    /// What must not have changed between the card and the signal, besides the backend itself.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum Binding {
+        /// The query that was shown.
+        Query = "query",
+        /// The transaction that was open.
+        Transaction = "transaction",
+        /// Nothing else: whatever the session does now.
+        Session = "session",
+    }
 }
 
 /// How a request ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolution {
     pub outcome: Outcome,
-    /// From the start of the execution until the effect was seen, or until it was certain that there is none or killgate
-    /// stopped looking; the longest of all sessions.
+    /// From the start of the execution until the effect was seen, or was ruled out, or killgate stopped looking. With several
+    /// sessions, the longest of these times.
     pub elapsed: Option<Duration>,
-    /// `None` where no signal is known to have been sent, and it cannot be ruled out.
+    /// `None` if it is not known whether a signal was sent.
     pub signal_sent: Option<bool>,
     /// What happened, in one sentence for people.
     pub detail: String,
@@ -139,24 +130,27 @@ pub struct BackendResolution {
     pub postgres: Option<String>,
 }
 
-/// Why an attempt does not count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum RefusalReason {
-    /// The requester approved their own request.
-    SelfApproval,
-    NotAnApprover,
-    /// The request had expired when the reaction came.
-    Expired,
-    /// The request was already decided.
-    Closed,
-    /// A bot reacted.
-    Bot,
-    /// Somebody who is no requester asked for a signal.
-    NotARequester,
-    /// Somebody asked for a protected session.
-    Protected,
-    /// Somebody asked beyond a limit.
-    Limited,
+named_enum! {
+    /// Why an attempt does not count.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum RefusalReason {
+        /// The requester approved their own request.
+        SelfApproval = "self_approval",
+        /// The person may not approve for this target, or is timed out.
+        NotAnApprover = "not_an_approver",
+        /// The request had expired when the reaction came.
+        Expired = "expired",
+        /// The request was already decided.
+        Closed = "closed",
+        /// A bot reacted.
+        Bot = "bot",
+        /// Somebody who is no requester asked for a signal.
+        NotARequester = "not_a_requester",
+        /// Somebody asked for a protected session.
+        Protected = "protected",
+        /// Somebody asked beyond a limit.
+        Limited = "limited",
+    }
 }
 
 impl Recorded {
@@ -186,6 +180,13 @@ impl RequestDetails {
     /// them counts twice.
     pub fn waiters(&self) -> u32 {
         self.backends.iter().fold(0, |sum, backend| sum.saturating_add(backend.waiters))
+    }
+}
+
+impl BackendResolution {
+    /// What became of a session that was not asked for, or about which no answer came.
+    pub fn unanswered(pid: Pid, outcome: Outcome, signal_sent: Option<bool>, detail: String) -> Self {
+        Self { pid, outcome, elapsed: None, signal_sent, detail, postgres: None }
     }
 }
 
@@ -226,7 +227,7 @@ impl Resolution {
         }
     }
 
-    /// What the detail says beyond what became of the sessions.
+    /// What `detail` adds to the outcomes of the sessions.
     pub fn remark(&self) -> Option<&str> {
         self.detail.strip_prefix(&summary(&self.backends))?.strip_prefix("; ")
     }
@@ -267,67 +268,4 @@ fn summary(backends: &[BackendResolution]) -> String {
         format!("{count} {}", outcome.headline().to_lowercase())
     });
     counts.collect::<Vec<_>>().join(", ")
-}
-
-impl Action {
-    /// Its name in the ledger.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Cancel => "cancel",
-            Self::Terminate => "terminate",
-        }
-    }
-
-    /// From its name in the ledger.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Cancel, Self::Terminate].into_iter().find(|action| action.name() == name)
-    }
-}
-
-impl Binding {
-    /// Its name in the ledger.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Query => "query",
-            Self::Transaction => "transaction",
-            Self::Session => "session",
-        }
-    }
-
-    /// From its name in the ledger.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Query, Self::Transaction, Self::Session].into_iter().find(|binding| binding.name() == name)
-    }
-}
-
-impl RefusalReason {
-    pub const ALL: [Self; 8] = [
-        Self::SelfApproval,
-        Self::NotAnApprover,
-        Self::Expired,
-        Self::Closed,
-        Self::Bot,
-        Self::NotARequester,
-        Self::Protected,
-        Self::Limited,
-    ];
-
-    /// Its name in the ledger.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::SelfApproval => "self_approval",
-            Self::NotAnApprover => "not_an_approver",
-            Self::Expired => "expired",
-            Self::Closed => "closed",
-            Self::Bot => "bot",
-            Self::NotARequester => "not_a_requester",
-            Self::Protected => "protected",
-            Self::Limited => "limited",
-        }
-    }
-
-    /// From its name in the ledger.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.name() == name)
-    }
 }

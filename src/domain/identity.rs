@@ -69,9 +69,9 @@ impl ServerIdentity {
         !known.contains(&0) && known[0] != known[1]
     }
 
-    /// Whether `answering` is this server after a restart, which no session survives. A standby has the identifier of its
-    /// primary, whose sessions may be alive, so one that answers proves nothing. Nor does one that was promoted: it has mostly
-    /// been up since before `seen_at`, when the sessions were seen.
+    /// Whether `answering` is this server after a restart, which no session survives. A standby proves nothing: it has the
+    /// identifier of its primary, whose sessions may still be alive. The same is true of a standby that was promoted since. Such a
+    /// one has usually been up since before `seen_at`, when the sessions were seen.
     pub fn was_restarted_as(self, answering: Self, is_standby: bool, seen_at: Timestamp) -> bool {
         let is_known = self.system_identifier != 0 && self.system_identifier == answering.system_identifier;
         is_known && !is_standby && answering.postmaster_start > self.postmaster_start.max(seen_at)
@@ -89,22 +89,4 @@ pub struct BackendIdentity {
     /// `pg_stat_activity.query_start`. A cancel compares it, because it would otherwise hit a later query of the same
     /// session.
     pub query_start: Option<Timestamp>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_positive_numbers_that_fit_int4_are_pids() {
-        assert_eq!(Pid::try_from(4711).map(Pid::number), Ok(4711));
-        assert_eq!(Pid::try_from(i64::from(i32::MAX)).map(Pid::number), Ok(i32::MAX));
-        for number in [0, -1, i64::from(i32::MAX) + 1, i64::MIN, i64::MAX] {
-            assert_eq!(Pid::try_from(number), Err(InvalidPid(number)));
-        }
-        assert_eq!(
-            InvalidPid(0).to_string(),
-            "There is no pid 0: a pid is a whole number from 1 to 2147483647"
-        );
-    }
 }

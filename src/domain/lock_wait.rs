@@ -3,7 +3,6 @@
 
 use super::timestamp::Timestamp;
 
-/// A lock that is waited for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LockWait {
     /// `locktype`: `relation`, `transactionid`, `tuple`, …

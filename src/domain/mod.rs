@@ -21,6 +21,7 @@
 //! | [`request`] | the state of a request: the fold of its records |
 //! | [`decision`] | what follows from something that happened to a request |
 //! | [`approval`] | the proof that executing takes |
+//! | `named_enum` | enums whose variants have a name |
 //! | [`outcome`], [`unreachable_cause`] | how a request can end; why a target could not be asked |
 
 pub mod access;
@@ -33,6 +34,7 @@ pub mod identity;
 pub mod ids;
 pub mod lock_graph;
 pub mod lock_wait;
+pub(crate) mod named_enum;
 pub mod outcome;
 pub mod owner;
 pub mod policy;

@@ -1,96 +1,49 @@
 //! How a request can end.
 
-use std::fmt;
+use super::named_enum::named_enum;
 
-/// How a request ended, or what became of one of its sessions. The names are those of the ledger's export.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Outcome {
-    /// Signalled, and the query was seen to end.
-    Cancelled,
-    /// Signalled, and the session was seen to end.
-    Terminated,
-    /// Signalled, and still there when watching was given up.
-    Unconfirmed,
-    /// The session had ended before the signal; nothing was signalled.
-    Gone,
-    /// The session runs another query, or another transaction, than the one it was bound to; nothing was signalled.
-    MovedOn,
-    /// The pid belongs to another session now; nothing was signalled.
-    Replaced,
-    /// A protection rule applies now; nothing was signalled.
-    Protected,
-    /// PostgreSQL said that the pid is not one of its backends.
-    NotABackend,
-    /// PostgreSQL raised an error.
-    Refused,
-    /// Approved, but the hourly budget of signals is used up; nothing was signalled.
-    Limited,
-    /// The target could not be asked; nothing was signalled.
-    Unreachable,
-    /// It is not known whether it was signalled, or an execution was interrupted before the signal.
-    Unknown,
-    /// Several sessions, which did not all end in the same way.
-    Mixed,
-    /// An approver denied it.
-    Denied,
-    /// The requester withdrew it, or the card was deleted.
-    Withdrawn,
-    /// Too few people approved in time.
-    Expired,
-    /// What it was bound to ended by itself while the request was open.
-    Lapsed,
+named_enum! {
+    /// How a request ended, or what became of one of its sessions. The names are those of the ledger's export.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Outcome {
+        /// Signalled, and the query was seen to end.
+        Cancelled = "cancelled",
+        /// Signalled, and the session was seen to end.
+        Terminated = "terminated",
+        /// Signalled, and still there when watching was given up.
+        Unconfirmed = "unconfirmed",
+        /// The session had ended before the signal; nothing was signalled.
+        Gone = "gone",
+        /// The session runs another query, or another transaction, than the one it was bound to; nothing was signalled.
+        MovedOn = "moved_on",
+        /// The pid belongs to another session now; nothing was signalled.
+        Replaced = "replaced",
+        /// A protection rule applies now; nothing was signalled.
+        Protected = "protected",
+        /// PostgreSQL said that the pid is not one of its backends.
+        NotABackend = "not_a_backend",
+        /// PostgreSQL raised an error.
+        Refused = "refused",
+        /// Approved, but the hourly budget of signals is used up; nothing was signalled.
+        Limited = "limited",
+        /// The target could not be asked; nothing was signalled.
+        Unreachable = "unreachable",
+        /// It is not known whether it was signalled. Also: its execution was interrupted before the signal.
+        Unknown = "unknown",
+        /// Several sessions, which did not all end in the same way.
+        Mixed = "mixed",
+        /// An approver denied it.
+        Denied = "denied",
+        /// The requester withdrew it, or the card was deleted.
+        Withdrawn = "withdrawn",
+        /// Too few people approved in time.
+        Expired = "expired",
+        /// What it was bound to ended by itself while the request was open.
+        Lapsed = "lapsed",
+    }
 }
 
 impl Outcome {
-    /// Every outcome there is.
-    pub const ALL: [Self; 17] = [
-        Self::Cancelled,
-        Self::Terminated,
-        Self::Unconfirmed,
-        Self::Gone,
-        Self::MovedOn,
-        Self::Replaced,
-        Self::Protected,
-        Self::NotABackend,
-        Self::Refused,
-        Self::Limited,
-        Self::Unreachable,
-        Self::Unknown,
-        Self::Mixed,
-        Self::Denied,
-        Self::Withdrawn,
-        Self::Expired,
-        Self::Lapsed,
-    ];
-
-    /// Its name in the ledger.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Cancelled => "cancelled",
-            Self::Terminated => "terminated",
-            Self::Unconfirmed => "unconfirmed",
-            Self::Gone => "gone",
-            Self::MovedOn => "moved_on",
-            Self::Replaced => "replaced",
-            Self::Protected => "protected",
-            Self::NotABackend => "not_a_backend",
-            Self::Refused => "refused",
-            Self::Limited => "limited",
-            Self::Unreachable => "unreachable",
-            Self::Unknown => "unknown",
-            Self::Mixed => "mixed",
-            Self::Denied => "denied",
-            Self::Withdrawn => "withdrawn",
-            Self::Expired => "expired",
-            Self::Lapsed => "lapsed",
-        }
-    }
-
-    /// From its name in the ledger.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|outcome| outcome.name() == name)
-    }
-
     /// The words a result begins with.
     pub const fn headline(self) -> &'static str {
         match self {
@@ -117,39 +70,5 @@ impl Outcome {
     /// Whether only an execution can end so; the others close an open request.
     pub const fn is_of_execution(self) -> bool {
         !matches!(self, Self::Denied | Self::Withdrawn | Self::Expired | Self::Lapsed | Self::Limited)
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn every_outcome_is_found_by_its_own_name_and_by_no_other() {
-        for outcome in Outcome::ALL {
-            assert_eq!(Outcome::from_name(outcome.name()), Some(outcome));
-        }
-        assert_eq!(
-            Outcome::ALL.into_iter().map(Outcome::headline).collect::<BTreeSet<_>>().len(),
-            Outcome::ALL.len()
-        );
-        assert_eq!(Outcome::from_name("executed"), None);
-    }
-
-    #[test]
-    fn only_people_time_limits_and_the_session_itself_end_a_request_that_was_not_executed() {
-        let without: Vec<_> = Outcome::ALL.into_iter().filter(|outcome| !outcome.is_of_execution()).collect();
-        assert_eq!(
-            without,
-            [Outcome::Limited, Outcome::Denied, Outcome::Withdrawn, Outcome::Expired, Outcome::Lapsed]
-        );
     }
 }

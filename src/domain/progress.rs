@@ -25,18 +25,3 @@ impl Progress {
         self.command.ends_with("INDEX CONCURRENTLY")
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percent_is_known_where_the_total_is() {
-        let percent =
-            |done, total| Progress { command: "VACUUM".to_owned(), phase: None, done, total }.percent();
-        assert_eq!(percent(1, Some(3)), Some(33));
-        assert_eq!(percent(4, Some(3)), Some(100));
-        assert_eq!(percent(u64::MAX, Some(u64::MAX)), Some(100));
-        assert_eq!((percent(1, Some(0)), percent(1, None)), (None, None));
-    }
-}

@@ -48,9 +48,7 @@ impl ProtectionRules {
         if session.is_superuser {
             return Some(ProtectionRule::Superuser);
         }
-        let Some(user) = &session.user else {
-            return Some(ProtectionRule::UserUnknown);
-        };
+        let Some(user) = &session.user else { return Some(ProtectionRule::UserUnknown) };
         let database = session.database.as_deref().unwrap_or("");
         first_match("users", &self.users, user)
             .or_else(|| first_match("applications", &self.applications, &session.application))

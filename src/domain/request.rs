@@ -191,7 +191,6 @@ impl Request {
             && !distinct.contains(&self.details.requester)
     }
 
-    /// Whether it has expired at `now`.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         now >= self.details.expires_at
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::identity::{BackendIdentity, Pid, ServerIdentity};
 use super::lock_wait::LockWait;
+use super::named_enum::named_enum;
 use super::progress::Progress;
 use super::timestamp::Timestamp;
 
@@ -59,19 +60,21 @@ pub enum BackendType {
     Other(String),
 }
 
-/// `pg_stat_activity.state`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SessionState {
-    Active,
-    Idle,
-    IdleInTransaction,
-    IdleInTransactionAborted,
-    FastpathFunctionCall,
-    Disabled,
-    /// It authenticates: PostgreSQL does not know yet whose session it is (since 18).
-    Starting,
-    /// None, or one that this version of killgate does not know.
-    Unknown,
+named_enum! {
+    /// `pg_stat_activity.state`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum SessionState {
+        Active = "active",
+        Idle = "idle",
+        IdleInTransaction = "idle in transaction",
+        IdleInTransactionAborted = "idle in transaction (aborted)",
+        FastpathFunctionCall = "fastpath function call",
+        Disabled = "disabled",
+        /// It authenticates: PostgreSQL does not know yet whose session it is (since 18).
+        Starting = "starting",
+        /// None, or one that this version of killgate does not know.
+        Unknown = "unknown",
+    }
 }
 
 /// What a backend waits for: `wait_event_type` and `wait_event`.
@@ -85,7 +88,7 @@ pub struct WaitEvent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     pub server: ServerIdentity,
-    /// A look that began later has a higher number, whatever the server's clock shows.
+    /// Counts the snapshots: one that was begun later has a higher number, whatever the server's clock shows.
     pub order: u64,
     /// The pids that were looked up; `None`: every session is here. Besides those there are only sessions that wait for a
     /// lock, without their queries.
@@ -106,12 +109,11 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The session with this pid.
     pub fn find(&self, pid: Pid) -> Option<&Session> {
         self.sessions.iter().find(|session| session.pid == pid)
     }
 
-    /// Whether it says if there is a session with this pid.
+    /// Whether it tells if there is a session with this pid.
     pub fn covers(&self, pid: Pid) -> bool {
         self.looked_up.as_ref().is_none_or(|looked_up| looked_up.contains(&pid))
     }
@@ -252,34 +254,8 @@ impl SessionState {
         matches!(self, Self::Disabled | Self::Starting | Self::Unknown)
     }
 
-    /// PostgreSQL's own name for it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Idle => "idle",
-            Self::IdleInTransaction => "idle in transaction",
-            Self::IdleInTransactionAborted => "idle in transaction (aborted)",
-            Self::FastpathFunctionCall => "fastpath function call",
-            Self::Disabled => "disabled",
-            Self::Starting => "starting",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    /// From PostgreSQL's name.
-    pub fn from_name(name: Option<&str>) -> Self {
-        [
-            Self::Active,
-            Self::Idle,
-            Self::IdleInTransaction,
-            Self::IdleInTransactionAborted,
-            Self::FastpathFunctionCall,
-            Self::Disabled,
-            Self::Starting,
-        ]
-        .into_iter()
-        .find(|state| Some(state.name()) == name)
-        .unwrap_or(Self::Unknown)
+    pub fn of_column(name: Option<&str>) -> Self {
+        name.and_then(Self::from_name).unwrap_or(Self::Unknown)
     }
 }
 
@@ -302,12 +278,6 @@ impl BackendType {
             Some("walsender") => Self::WalSender,
             other => Self::Other(other.unwrap_or("unknown").to_owned()),
         }
-    }
-}
-
-impl fmt::Display for SessionState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }
 

@@ -14,19 +14,13 @@ pub struct Observation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionChange {
     /// It runs another query than before.
-    Query {
-        before: Option<String>,
-    },
-    State {
-        before: SessionState,
-    },
+    Query { before: Option<String> },
+    /// It is in another state than before.
+    State { before: SessionState },
     /// Another client, behind a pooler, or the same one under another name.
-    Application {
-        before: String,
-    },
-    Waiters {
-        before: u32,
-    },
+    Application { before: String },
+    /// Another number of sessions waits for it than before.
+    Waiters { before: u32 },
 }
 
 /// Whether a card says something else of `after` than of `before`. Ages do not count, nor how far a command is.

@@ -1,4 +1,4 @@
-//! Why an approved session was not asked for although its server may answer, and what to do then: one table. The ledger
+//! Why an approved session was not signalled although its server may answer, and what to do then: one table. The ledger
 //! records the words, so a result that is posted after a restart says the same.
 
 /// A cause other than a server that does not answer.
@@ -55,7 +55,7 @@ const CAUSES: [UnreachableCause; 8] = [
     TOO_LATE,
 ];
 
-/// What to do after a session was not asked for, for the reason that was recorded.
+/// What to do next. `detail` is the recorded reason why the session was not signalled.
 pub fn next_step(detail: &str) -> &'static str {
     let known = CAUSES.iter().find(|cause| detail.starts_with(cause.detail));
     known.map_or("Ask again when the server answers.", |cause| cause.next_step)

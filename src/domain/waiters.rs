@@ -11,11 +11,11 @@ use super::timestamp::Timestamp;
 pub struct WaiterSummary {
     /// Those of each application, the most numerous first.
     pub groups: Vec<WaiterGroup>,
-    /// Since when the one has waited that has waited longest, by the server's clock.
+    /// When the longest wait began, by the server's clock.
     pub longest_since: Option<Timestamp>,
-    /// The lock that the one waits for that has waited longest for the session itself.
+    /// The lock behind which the longest of those waits that are for the session itself.
     pub lock: Option<LockWait>,
-    /// How many wait for the session alone, and go on when it ends.
+    /// How many wait for nothing but the session, and so go on when it ends.
     pub alone: usize,
     /// Since when a standby's replay of the primary's changes has waited for it.
     pub replay_since: Option<Timestamp>,
@@ -63,7 +63,8 @@ impl WaiterSummary {
     }
 }
 
-/// Whether nothing but the end of `pid` is missing. Whoever gets the right to a row next waits for its holder then.
+/// Whether it goes on as soon as `pid` ends. A session that waits for the tuple lock of a row does not: when it gets that lock,
+/// it waits for the transaction that holds the row.
 fn waits_for_alone(session: &Session, pid: Pid) -> bool {
     let is_next_for_a_row = |wait: &LockWait| wait.lock == "tuple";
     let is_alone = session.is_blocked() && session.blocked_by.iter().all(|blocker| *blocker == pid.number());

@@ -7,6 +7,7 @@ use std::fmt;
 use super::reader::StoredRecord;
 use super::record::{self, DecodedRecord, RecordError};
 use crate::domain::event::{LedgerEntry, Recorded};
+use crate::workflow::ports::LedgerError;
 
 /// The end of a chain: what the next record must follow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,6 +120,16 @@ pub fn read(seq: u64, line: &str) -> Result<VerifiedRecord, ChainError> {
         return Err(ChainError::Misplaced { stored: seq, says: decoded.seq });
     }
     Ok(acknowledged(decoded))
+}
+
+/// Reads stored records, and fails when one of them is not as it was written.
+pub fn read_all(records: Vec<StoredRecord>) -> Result<Vec<Recorded>, LedgerError> {
+    let read = |StoredRecord { seq, line }| {
+        let verified = read(seq, &line);
+        let corrupt = |error: ChainError| LedgerError::Corrupt { seq, problem: error.to_string() };
+        verified.map(|verified| verified.recorded).map_err(corrupt)
+    };
+    records.into_iter().map(read).collect()
 }
 
 fn acknowledged(decoded: DecodedRecord) -> VerifiedRecord {

@@ -25,8 +25,8 @@ pub trait LedgerReader {
     /// The lowest number of a record: 1 in every ledger that has records and was not tampered with.
     fn lowest_seq(&mut self) -> anyhow::Result<Option<i64>>;
 
-    /// A request that a search by pid would miss or find wrongly, because the list of pids beside the chain is not what
-    /// follows from the records. `None` also where no such list is kept.
+    /// A request that a search by pid would miss or find wrongly, because the list of pids beside the chain contradicts the
+    /// records. `None` also where no such list is kept.
     fn wrongly_indexed(&mut self) -> anyhow::Result<Option<u64>>;
 
     /// A request that has ended, and whose result is listed neither as undelivered nor as delivered; or one that has not ended,

@@ -27,7 +27,6 @@ const ENGINE_STOP_TIMEOUT: Duration = Duration::from_millis(7_500);
 /// The pause between attempts to read the ledger at the start.
 const READ_RETRY_PAUSE: Duration = Duration::from_secs(2);
 
-/// What the active replica needs.
 pub struct ActiveReplica {
     /// A reload replaces them.
     pub settings: watch::Receiver<Arc<Settings>>,
@@ -65,8 +64,8 @@ impl ActiveReplica {
         };
         let targets = self.targets;
         let clock = Arc::new(SteadyClock::start(bot.server_time()));
-        let channel = Arc::new(bot.incident_channel(clock.clone()));
         let ledger = self.held_ledger.ledger();
+        let channel = Arc::new(bot.incident_channel(clock.clone(), Some(Arc::clone(&ledger))));
         let starting = async {
             loop {
                 let start =

@@ -23,15 +23,14 @@ pub struct ExportFilter {
     pub request: Option<RequestId>,
 }
 
-/// The result of verifying the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChainVerification {
     /// Every record is as it was written, and the expected one is among them.
     Intact(ChainTail),
     /// The first record that is not as it was written.
     Broken { seq: u64, broken: ChainError },
-    /// The chain is consistent, and what is kept beside it is not what follows from it: the list of the requests to resume
-    /// after a start, the end of the chain, or a record that does not belong to it.
+    /// The chain is consistent, but what is kept beside it contradicts it: the list of the requests to resume after a start, the
+    /// end of the chain, or a record that does not belong to it.
     Inconsistent { seq: u64, problem: String },
     /// The chain is consistent, but ends before the last acknowledged record.
     Short { last: ChainTail, acknowledged: ChainTail },
@@ -67,8 +66,8 @@ pub fn verify(reader: &mut dyn LedgerReader, expect: Option<&str>) -> anyhow::Re
     let (acknowledged, listed) = tail_and_pending(reader).context("the ledger cannot be read")?;
     let mut tail = ChainTail::default();
     let mut open = BTreeMap::new();
-    // Listed as ended, and not seen to end yet.
-    let mut owed: BTreeSet<u64> = listed
+    // Requests that are listed as ended, and whose end has not been read from the chain yet.
+    let mut without_end: BTreeSet<u64> = listed
         .iter()
         .filter(|(_, state)| **state == PendingState::Undelivered)
         .map(|(request, _)| *request)
@@ -76,7 +75,7 @@ pub fn verify(reader: &mut dyn LedgerReader, expect: Option<&str>) -> anyhow::Re
     let mut unlisted = None;
     let mut has_acknowledged = tail == acknowledged;
     if has_acknowledged {
-        unlisted = wrongly_listed(&listed, &open, &owed, tail.seq);
+        unlisted = wrongly_listed(&listed, &open, &without_end, tail.seq);
     }
     let mut has_expected = expect.is_none_or(|hash| hash.eq_ignore_ascii_case(&tail.hash));
     let lowest = reader.lowest_seq().context("the ledger cannot be read")?;
@@ -101,13 +100,13 @@ pub fn verify(reader: &mut dyn LedgerReader, expect: Option<&str>) -> anyhow::Re
                     PendingState::Pending => drop(open.insert(request, seq)),
                     PendingState::Undelivered => {
                         open.remove(&request);
-                        owed.remove(&request);
+                        without_end.remove(&request);
                     }
                 }
             }
             if tail == acknowledged {
                 has_acknowledged = true;
-                unlisted = wrongly_listed(&listed, &open, &owed, seq);
+                unlisted = wrongly_listed(&listed, &open, &without_end, seq);
             }
             has_expected |= expect.is_some_and(|hash| hash.eq_ignore_ascii_case(&tail.hash));
         }
@@ -146,21 +145,21 @@ fn tail_and_pending(
 fn wrong_beside_the_chain(reader: &mut dyn LedgerReader, last: u64) -> anyhow::Result<Option<(u64, String)>> {
     const UNREADABLE: &str = "the ledger cannot be read";
     if let Some(request) = reader.wrongly_indexed().context(UNREADABLE)? {
-        let problem = "is not found by its pids, or by others: the index of pids was changed";
+        let problem = "is indexed under the wrong pids, or not at all: the index of pids was changed";
         return Ok(Some((last, format!("request {request} {problem}"))));
     }
-    let problem = "is listed neither as undelivered nor as delivered, or as delivered and has not ended: the lists of results \
-                   were changed";
+    let problem = "is in none of the lists of delivered and undelivered results, or is listed as delivered although the request \
+                   has not ended: the lists were changed";
     let wrong = reader.wrongly_delivered().context(UNREADABLE)?;
     Ok(wrong.map(|request| (last, format!("the result of request {request} {problem}"))))
 }
 
 /// The first difference between the list and the requests that the chain shows as `open`, each with the number of its
-/// first record, or a request in `owed`, which is listed as ended and did not.
+/// first record, or a request in `without_end`, which is listed as ended and did not.
 fn wrongly_listed(
     listed: &BTreeMap<u64, PendingState>,
     open: &BTreeMap<u64, u64>,
-    owed: &BTreeSet<u64>,
+    without_end: &BTreeSet<u64>,
     last: u64,
 ) -> Option<(u64, String)> {
     let missing = open.iter().find(|(request, _)| listed.get(request) != Some(&PendingState::Pending));
@@ -174,7 +173,7 @@ fn wrongly_listed(
     }
     let mut pending = listed.iter().filter(|(_, state)| **state == PendingState::Pending);
     let ended = pending.find(|(request, _)| !open.contains_key(request));
-    let (request, state) = match (ended, owed.first()) {
+    let (request, state) = match (ended, without_end.first()) {
         (Some((request, _)), _) => (request, "open"),
         (None, Some(request)) => (request, "ended"),
         (None, None) => return None,

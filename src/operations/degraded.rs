@@ -65,7 +65,7 @@ async fn alert_channels(settings: &Settings) {
         }
         sleep(RETRY_PAUSE).await;
     };
-    let channel = bot.incident_channel(Arc::new(SteadyClock::start(bot.server_time())));
+    let channel = bot.incident_channel(Arc::new(SteadyClock::start(bot.server_time())), None);
     for id in channels {
         while let Err(error) = channel.post_alert(id, ChannelAlert::LedgerDamaged).await {
             warn!(channel = id.0, ?error, "a channel could not be alerted");

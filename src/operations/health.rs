@@ -15,10 +15,7 @@ pub fn health(http: Option<SocketAddr>, ready: bool) -> anyhow::Result<bool> {
     let Some(address) = http else {
         bail!("the configuration has no [http] section, so there is nothing to ask: add one with `listen`");
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("the runtime cannot be started")?;
+    let runtime = super::runtime()?;
     let (is_healthy, answer) =
         runtime.block_on(ask(local_address(address), if ready { "readyz" } else { "healthz" }))?;
     standard_output::print(&format!("{}\n", answer.trim_end()))?;

@@ -19,7 +19,6 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a stop may wait for the resignation.
 const RESIGN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The held ledger.
 #[derive(Clone)]
 pub enum HeldLedger {
     /// No other process can hold it while this one lives.

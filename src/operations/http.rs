@@ -76,10 +76,7 @@ pub fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 
 /// Serves until the process ends.
 pub fn serve_in_background(listener: TcpListener, sources: HealthSources) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("the runtime of [http] could not be started")?;
+    let runtime = super::runtime()?;
     let listener = {
         let _context = runtime.enter();
         tokio::net::TcpListener::from_std(listener).context("[http] listen")?

@@ -21,6 +21,7 @@ use super::json_lines::JsonLines;
 use super::panics;
 use super::reload::CONFIG_RELOADS;
 use super::standard_output;
+use crate::discord::interactions::definitions::COMMANDS;
 use crate::domain::event::Action;
 use crate::domain::outcome::Outcome;
 
@@ -35,8 +36,6 @@ pub enum LogFormat {
 
 /// Bounds of the histograms' buckets, in seconds.
 const BUCKETS: [f64; 13] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-/// The values of the label `command`.
-const COMMANDS: [&str; 4] = ["sessions", "cancel", "terminate", "requests"];
 
 const LOG_LINES_DROPPED: &str = "killgate_log_lines_dropped_total";
 
@@ -54,7 +53,7 @@ pub struct LogOutput {
 
 impl Drop for LogOutput {
     fn drop(&mut self) {
-        // The guard has time limits of its own, and then writes to standard output, which may have the same reader.
+        // The guard has time limits of its own, after which it writes to standard output, which may have the same stalled reader.
         let writer = self.writer.take();
         standard_output::unless_stalled(move || drop(writer));
     }
@@ -161,7 +160,6 @@ pub fn start_metrics(log: &LogOutput) -> anyhow::Result<Metrics> {
     Ok(Metrics { prometheus, dropped_lines: log.dropped_lines.clone() })
 }
 
-/// Sets the metrics of a standby.
 pub fn set_standby_metrics() {
     for name in [
         "killgate_active",
@@ -173,8 +171,8 @@ pub fn set_standby_metrics() {
     }
 }
 
-/// Registers every metric at the start. One that appears only with its first value hides that value from a rate, and an
-/// alert on it is silent until then.
+/// Registers every metric at the start. If a metric appeared only with its first value, `rate` would not see that value, and an
+/// alert on it would stay silent.
 fn register_all() {
     gauge!("killgate_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     set_standby_metrics();

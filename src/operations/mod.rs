@@ -31,3 +31,12 @@ pub mod report;
 pub mod run;
 pub mod standard_output;
 mod target_pool;
+
+use anyhow::Context;
+use tokio::runtime::{Builder, Runtime};
+
+/// One thread is enough for a channel and keeps the process small. Between an approval and its signal, only the write to
+/// the ledger changes threads.
+fn runtime() -> anyhow::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build().context("the runtime could not be started")
+}

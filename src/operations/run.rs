@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use metrics::gauge;
-use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing::info;
@@ -28,7 +27,9 @@ const STANDBY: &str = "standby";
 
 /// Runs the bot until SIGTERM or SIGINT.
 pub fn run(settings: Settings, config: &ConfigFile, metrics: Metrics) -> anyhow::Result<()> {
-    let mut runtime = runtime()?;
+    // A new runtime for each run: dropping it ends every task, so that nothing of a deposed replica continues, and connections
+    // are reopened.
+    let mut runtime = super::runtime()?;
     let mut signals = {
         let _context = runtime.enter();
         ProcessSignals::register()?
@@ -62,7 +63,7 @@ pub fn run(settings: Settings, config: &ConfigFile, metrics: Metrics) -> anyhow:
             ReplicaExit::Deposed if !*stop.borrow() => info!("another replica has taken over; standing by"),
             ReplicaExit::Deposed | ReplicaExit::Interrupted | ReplicaExit::Stopped => return Ok(()),
         }
-        runtime = self::runtime()?;
+        runtime = super::runtime()?;
     }
 }
 
@@ -85,13 +86,6 @@ fn log_start(settings: &Settings) {
         proxy = settings.discord.proxy.as_ref().map(ToString::to_string),
         "killgate starts"
     );
-}
-
-/// A new runtime for each run: dropping it ends every task, so that nothing of a deposed replica continues, and
-/// connections are reopened. One thread is enough for a channel and keeps the process small. Between an approval and its
-/// signal, only the write to the ledger changes threads.
-fn runtime() -> anyhow::Result<Runtime> {
-    Builder::new_current_thread().enable_all().build().context("the runtime could not be started")
 }
 
 /// What outlives a run.

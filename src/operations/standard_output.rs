@@ -8,7 +8,6 @@ use std::time::Duration;
 /// How long the end of the process waits for the reader of an output.
 const STALLED_AFTER: Duration = Duration::from_millis(1_200);
 
-/// Prints the text as it is.
 pub fn print(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     unless_closed(out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(anyhow::Error::from))

@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError};
 
 use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tokio_postgres::Statement;
 use tokio_postgres::types::ToSql;
 
 use super::connection_manager::{ConnectionGuard, ConnectionManager, StatementError};
 use super::error::{unreachable, unreachable_because};
 use super::lock_waits;
+use super::prepared_statements::{PreparedStatements, TargetSetup};
 use super::rows::{self, ProcessRow, QueryRedactor};
-use super::server_info::{PreparedStatements, ServerInfo, TargetSetup};
+use super::server_info::ServerInfo;
 use super::target::StatementTimeouts;
 use crate::domain::identity::{Pid, ServerIdentity};
 use crate::domain::session::{Session, Snapshot};
@@ -88,7 +89,7 @@ impl ActivityReader {
                 return cached.result.clone();
             }
             let began = Instant::now();
-            // In a box, so that those who wait for the lock do not have the room for it.
+            // Boxed, so that callers that wait for the lock do not hold its memory.
             let result = Box::pin(self.read(None, previous(last.as_ref()))).await.map(Arc::new);
             *last = Some(CachedSnapshot { began, result: result.clone() });
             result
@@ -131,11 +132,14 @@ impl ActivityReader {
         pids: &[Pid],
     ) -> Result<Vec<SessionResult>, TargetUnreachable> {
         let deadline = Instant::now() + self.timeouts.listing;
-        let guard = self.connection.acquire(deadline).await?;
+        let mut guard = self.connection.acquire(deadline).await?;
         let prepared = Arc::clone(guard.prepared());
         let numbers: Vec<_> = pids.iter().map(|pid| pid.number()).collect();
-        let answer = guard.run(&prepared.find_sessions, &[&numbers], deadline).await;
-        let rows = unreachable_on_error(answer)?.rows;
+        let client = guard.connection().client();
+        let parameters: [&(dyn ToSql + Sync); 1] = [&numbers];
+        let rows = client.query(&prepared.find_sessions, &parameters);
+        let rows = timeout_at(deadline, prepared.keep_reserve(client, rows)).await;
+        let rows = unreachable_on_error(guard.conclude(rows))?;
         let first = rows.first().ok_or_else(|| unreachable("it returned no row"))?;
         let answering = rows::server(first, prepared.server_info.system_identifier);
         if !server.is_same(answering.map_err(unreachable_because)?) {
@@ -146,7 +150,9 @@ impl ActivityReader {
         }
         let mut found = BTreeMap::new();
         for row in &rows {
-            match rows::process(row, &*self.redact).map_err(unreachable_because)? {
+            match rows::process(row, &prepared.server_info.encodings, &*self.redact)
+                .map_err(unreachable_because)?
+            {
                 ProcessRow::None => {}
                 ProcessRow::Session(session) => {
                     found.insert(session.pid, Ok(Some(*session)));
@@ -194,7 +200,9 @@ impl ActivityReader {
             rows::SnapshotBuilder::begin(prepared.server_info.system_identifier, &self.redact, pids.cloned());
         let guard = self
             .setup
-            .run_and_renew_rights(guard, (statement, parameters), deadline, |row| rows.read(&row))
+            .run_and_renew_rights(guard, (statement, parameters), deadline, |row, encodings| {
+                rows.read(row, encodings);
+            })
             .await?;
         let prepared = Arc::clone(guard.prepared());
         guard.release();
@@ -202,7 +210,7 @@ impl ActivityReader {
             .finish(&prepared.server_info)
             .map_err(unreachable_because)?
             .ok_or_else(|| sessions_not_visible(&prepared.server_info))?;
-        if pids.is_some() && snapshot.sessions.iter().any(|session| session.state.is_running()) {
+        if snapshot.sessions.iter().any(|session| session.state.is_running()) {
             let guard = self.connection.acquire(deadline).await?;
             add_progress(guard, &prepared.progress, deadline, &mut snapshot).await;
         }

@@ -1,5 +1,5 @@
-//! How a server's certificate is verified where the library's own way is not the one: weaker for `require` and `verify-ca`;
-//! and a certificate that is itself named as trusted.
+//! Verifies a server's certificate as libpq does, which the library alone does not: less strictly for `require` and
+//! `verify-ca`, and accepting a certificate that is itself named as trusted.
 
 use std::sync::Arc;
 
@@ -10,22 +10,25 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme};
 
-/// `require`: accepts any certificate whose private key the server holds.
 #[derive(Debug)]
-pub(super) struct AnyCertificate(pub(super) Arc<CryptoProvider>);
+pub(super) struct CertificateVerifier {
+    pub(super) provider: Arc<CryptoProvider>,
+    /// `None` for `require`, which accepts any certificate whose private key the server holds.
+    pub(super) trust: Option<TrustedCertificates>,
+}
 
-/// `verify-full` and `verify-ca`: accepts a certificate that a trusted authority signed, or that is itself one of the trusted
-/// ones. The library refuses the certificate of an authority as a server's, which is what `openssl req -x509` makes, and what
-/// libpq accepts.
+/// For `verify-full` and `verify-ca`: the server's certificate must be signed by a trusted authority, or be itself one of the
+/// trusted ones. The library refuses the certificate of an authority as a server's, which is what `openssl req -x509` makes,
+/// and what libpq accepts.
 #[derive(Debug)]
-pub(super) struct TrustedCertificate {
+pub(super) struct TrustedCertificates {
     pub(super) chain: Arc<WebPkiServerVerifier>,
-    pub(super) trusted: Vec<CertificateDer<'static>>,
+    pub(super) certificates: Vec<CertificateDer<'static>>,
     /// Whether it must be for the name of the server: `verify-full`.
     pub(super) is_name_verified: bool,
 }
 
-impl ServerCertVerifier for TrustedCertificate {
+impl ServerCertVerifier for CertificateVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -34,13 +37,14 @@ impl ServerCertVerifier for TrustedCertificate {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        match self.chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
+        let Some(trust) = &self.trust else { return Ok(ServerCertVerified::assertion()) };
+        match trust.chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
             // The library checks the dates before this. The signature says nothing more, because the certificate was compared
             // byte for byte; that the server has its key, the handshake shows.
             Err(Error::InvalidCertificate(CertificateError::Other(other)))
-                if is_authority_as_server(&other) && self.trusted.contains(end_entity) =>
+                if is_authority_as_server(&other) && trust.certificates.contains(end_entity) =>
             {
-                if self.is_name_verified {
+                if trust.is_name_verified {
                     verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
                 }
                 Ok(ServerCertVerified::assertion())
@@ -48,7 +52,7 @@ impl ServerCertVerifier for TrustedCertificate {
             // The name is verified last, so everything else was valid.
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) if !self.is_name_verified => Ok(ServerCertVerified::assertion()),
+            )) if !trust.is_name_verified => Ok(ServerCertVerified::assertion()),
             result => result,
         }
     }
@@ -59,7 +63,8 @@ impl ServerCertVerifier for TrustedCertificate {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.chain.verify_tls12_signature(message, certificate, signed)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signed, algorithms)
     }
 
     fn verify_tls13_signature(
@@ -68,50 +73,16 @@ impl ServerCertVerifier for TrustedCertificate {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.chain.verify_tls13_signature(message, certificate, signed)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signed, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.chain.supported_verify_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 
 /// The library has no variant for this error.
 pub(super) fn is_authority_as_server(error: &OtherError) -> bool {
     error.to_string() == "CaUsedAsEndEntity"
-}
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }

@@ -1,7 +1,7 @@
 //! The target's clock, which bounds when a signalling statement may be executed.
 //!
-//! It is read before the lease is confirmed. To save the time of one answer, that is begun while the decision is still on
-//! its way to the ledger. A reading that is missing, failed or old is replaced by a new one.
+//! It is read before the lease is confirmed. To save a round trip, the reading is begun while the decision is still on its way
+//! to the ledger. If that reading failed or is too old, the clock is read again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use tokio::time::{Instant, timeout_at};
 
 use super::connection_manager::ConnectionManager;
 use super::error::unreachable;
-use super::server_info::PreparedStatements;
+use super::prepared_statements::PreparedStatements;
 use super::sql;
 use crate::workflow::ports::TargetUnreachable;
 
-/// How old a reading may be that was begun early. It saves one round trip; an older one would leave too little of the lease for
-/// the statement. And if the server's clock was set back since, a statement could be executed later by as much.
+/// How old an early reading may be. An older one would leave the statement too little of the lease. And if the server's clock was
+/// set back since then, the statement could be executed that much too late.
 const MAX_AGE: Duration = Duration::from_millis(200);
 
 /// What the server's clock showed.

@@ -134,9 +134,7 @@ impl ConnectOptions {
             host.config.password(password.expose_secret());
         }
         let (opened, closed) = self.open(host).await?;
-        let Err(error) = self.prepare(&opened).await else {
-            return Ok((opened, closed));
-        };
+        let Err(error) = self.prepare(&opened).await else { return Ok((opened, closed)) };
         if !session_settings::may_be_the_cause_of(&error) {
             return Err(error);
         }

@@ -1,11 +1,9 @@
 //! A connection that is opened in the background, reopened when it is lost, and lent to one statement at a time.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::TryStreamExt;
 use futures_util::future::join_all;
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard, watch};
 use tokio::task::JoinSet;
@@ -13,7 +11,7 @@ use tokio::time::error::Elapsed;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Row, Statement};
+use tokio_postgres::{Row, Statement};
 
 use super::connection::{ConnectOptions, ConnectionClosed, PostgresConnection};
 use super::error::{unreachable, unreachable_because};
@@ -247,20 +245,6 @@ impl<P> ConnectionGuard<P> {
     }
 }
 
-/// Runs a statement, and reads each row as it arrives, while the server still computes the next ones.
-pub async fn stream(
-    client: &Client,
-    statement: &Statement,
-    parameters: &[&(dyn ToSql + Sync)],
-    mut read: impl FnMut(Row),
-) -> Result<(), tokio_postgres::Error> {
-    let mut rows = pin!(client.query_raw(statement, parameters.iter().copied()).await?);
-    while let Some(row) = rows.try_next().await? {
-        read(row);
-    }
-    Ok(())
-}
-
 fn classify<T>(answer: Result<Result<T, tokio_postgres::Error>, Elapsed>) -> Result<T, StatementError> {
     match answer {
         Err(_) => Err(StatementError::Late),
@@ -343,7 +327,7 @@ impl<S: ConnectionSetup> ReconnectTask<S> {
     }
 
     fn report_down(&self, unreachable: TargetUnreachable, failed_attempts: u32) {
-        // An outage of hours is reported once, not with every attempt, also when the reasons alternate.
+        // An outage of hours is not reported with every attempt, even if the reasons alternate.
         let is_known = match &*self.status.borrow() {
             ConnectionStatus::Down(known) => {
                 known.message == unreachable.message || !failed_attempts.is_power_of_two()

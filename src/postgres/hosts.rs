@@ -1,23 +1,25 @@
 //! The hosts of a connection's URL, which are tried in turn, and which kind of server is wanted among them.
 
-use std::fmt;
-
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 
-/// The kind of server to use: `target_session_attrs`, as in libpq (PostgreSQL documentation, "Parameter Key Words").
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SessionAttributes {
-    #[default]
-    Any,
-    /// One that accepts writing transactions by default.
-    ReadWrite,
-    /// One that does not.
-    ReadOnly,
-    /// One that is not in recovery.
-    Primary,
-    /// One that is.
-    Standby,
+use crate::domain::named_enum::named_enum;
+
+named_enum! {
+    /// The kind of server to use: `target_session_attrs`, as in libpq (PostgreSQL documentation, "Parameter Key Words").
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub enum SessionAttributes {
+        #[default]
+        Any = "any",
+        /// One that accepts writing transactions by default.
+        ReadWrite = "read-write",
+        /// One that does not.
+        ReadOnly = "read-only",
+        /// One that is not in recovery.
+        Primary = "primary",
+        /// One that is.
+        Standby = "standby",
+    }
 }
 
 /// What decides whether a server is of the wanted kind.
@@ -28,24 +30,6 @@ pub(super) struct ServerKind {
 }
 
 impl SessionAttributes {
-    pub const ALL: [Self; 5] = [Self::Any, Self::ReadWrite, Self::ReadOnly, Self::Primary, Self::Standby];
-
-    /// Its name in a URL.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Any => "any",
-            Self::ReadWrite => "read-write",
-            Self::ReadOnly => "read-only",
-            Self::Primary => "primary",
-            Self::Standby => "standby",
-        }
-    }
-
-    /// From its name in a URL.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|attributes| attributes.name() == name)
-    }
-
     /// Why a server of this kind is not the wanted one; `None` if it is.
     pub(super) fn mismatch(self, kind: ServerKind) -> Option<&'static str> {
         let accepts_writes = !kind.is_standby && !kind.is_read_only;
@@ -56,12 +40,6 @@ impl SessionAttributes {
             Self::Standby if !kind.is_standby => Some("it is not a standby"),
             _ => None,
         }
-    }
-}
-
-impl fmt::Display for SessionAttributes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }
 

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use tokio_postgres::{Row, Statement};
 
 use super::connection_manager::ConnectionGuard;
+use super::prepared_statements::PreparedStatements;
 use super::raw_text::RawText;
-use super::server_info::PreparedStatements;
 use crate::domain::identity::Pid;
 use crate::domain::lock_wait::{LockWait, LockedRelation, PreparedTransaction};
 use crate::domain::session::{Session, Snapshot};
@@ -30,6 +30,12 @@ pub(super) fn sql(has_wait_start: bool) -> String {
     let same_lock = "(h.locktype, h.database, h.relation, h.page, h.tuple, h.virtualxid, h.transactionid, h.classid, h.objid, h.objsubid)
                      IS NOT DISTINCT FROM
                      (w.locktype, w.database, w.relation, w.page, w.tuple, w.virtualxid, w.transactionid, w.classid, w.objid, w.objsubid)";
+    // As in a listing, no table is read.
+    let database = |oid| {
+        format!(
+            "(pg_catalog.pg_identify_object_as_address('pg_catalog.pg_database'::regclass, {oid}, 0)).object_names[1]"
+        )
+    };
     format!(
         "WITH locks AS MATERIALIZED (SELECT l.* FROM pg_catalog.pg_locks AS l),
          of_prepared AS MATERIALIZED (SELECT l.* FROM locks AS l WHERE l.pid IS NULL AND l.granted),
@@ -44,27 +50,27 @@ pub(super) fn sql(has_wait_start: bool) -> String {
          )
          SELECT w.pid, w.locktype, w.mode, (extract(epoch FROM {since}) * 1000000)::int8 AS since,
                 w.locked AS relation,
-                CASE WHEN w.locked_in = 0 OR d.datname = pg_catalog.current_database()
+                CASE WHEN w.locked_in = 0 OR d.name = pg_catalog.current_database()
                      THEN pg_catalog.quote_literal(nullif(w.locked::regclass::text, w.locked::text))::bytea END AS name,
-                CASE WHEN d.datname <> pg_catalog.current_database()
-                     THEN pg_catalog.quote_literal(d.datname::text)::bytea END AS database,
+                CASE WHEN d.name <> pg_catalog.current_database()
+                     THEN pg_catalog.quote_literal(d.name)::bytea END AS database,
                 ARRAY(SELECT DISTINCT h.pid FROM locks AS h
                       WHERE w.pid = ANY ($2::int4[]) AND h.granted AND h.pid <> w.pid AND {same_lock}) AS holders,
                 pg_catalog.quote_literal(x.gid)::bytea AS gid,
                 (extract(epoch FROM x.prepared) * 1000000)::int8 AS prepared,
-                pg_catalog.quote_literal(o.rolname::text)::bytea AS owner,
-                pg_catalog.quote_literal(pd.datname::text)::bytea AS prepared_in,
+                pg_catalog.quote_literal(pg_catalog.pg_get_userbyid(x.ownerid)::text)::bytea AS owner,
+                pg_catalog.quote_literal({prepared_in})::bytea AS prepared_in,
                 pg_catalog.getdatabaseencoding()::text AS server_encoding
          FROM waits AS w
-         LEFT JOIN pg_catalog.pg_database AS d ON d.oid = w.locked_in
+         CROSS JOIN LATERAL (SELECT {locked_in}) AS d (name)
          LEFT JOIN LATERAL (
              SELECT DISTINCT own.transactionid FROM of_prepared AS h
              JOIN of_prepared AS own ON own.locktype = 'transactionid' AND own.virtualtransaction = h.virtualtransaction
              WHERE {same_lock}
          ) AS p ON true
-         LEFT JOIN pg_catalog.pg_prepared_xact() AS x ON x.transaction = p.transactionid
-         LEFT JOIN pg_catalog.pg_database AS pd ON pd.oid = x.dbid
-         LEFT JOIN pg_catalog.pg_roles AS o ON o.oid = x.ownerid"
+         LEFT JOIN pg_catalog.pg_prepared_xact() AS x ON x.transaction = p.transactionid",
+        locked_in = database("nullif(w.locked_in, 0)"),
+        prepared_in = database("x.dbid"),
     )
 }
 

@@ -8,7 +8,7 @@
 //! | [`connection_manager`] | reconnects, and lends the connection to one statement at a time; also for a ledger |
 //! | [`error`](mod@error) | describes an error in one sentence |
 //! | `sql` | the SQL |
-//! | [`server_info`] | what the server is, what the role may do, the prepared statements |
+//! | [`server_info`], [`prepared_statements`] | what the server is, what the role may do; the statements |
 //! | `activity`, [`rows`], `raw_text` | lists sessions, whatever bytes their texts are |
 //! | `lock_waits` | what the waiting ones wait for |
 //! | `pooler` | recognizes a pooler in front of the server |
@@ -28,6 +28,7 @@ pub mod guard;
 pub mod hosts;
 mod lock_waits;
 mod pooler;
+pub mod prepared_statements;
 pub mod privileges;
 mod raw_text;
 pub mod redaction;

@@ -1,15 +1,15 @@
 //! What a name must contain to match a regular expression.
 //!
-//! PostgreSQL cannot evaluate the patterns of [`ProtectionRules`](crate::domain::protection::ProtectionRules). But it can
-//! tell that a name contains none of the texts of which every match begins or ends with one. No rule matches such a name.
+//! PostgreSQL cannot evaluate the patterns of [`ProtectionRules`](crate::domain::protection::ProtectionRules). But every name
+//! that a pattern matches begins or ends with one of a few texts, and PostgreSQL can check that a name contains none of them.
 
 use regex::Regex;
 use regex_syntax::hir::literal::{ExtractKind, Extractor, Seq};
 
 use super::raw_text::quote_inner;
 
-/// Texts, as the server quotes them, of which every name that matches one of `patterns` contains at least one. `None` where
-/// a pattern has no such list, as `[a-z]+`.
+/// Every name that matches one of `patterns` contains at least one of these texts, which are as the server quotes them. `None`
+/// if a pattern has no such texts, as `[a-z]+`.
 ///
 /// Only ASCII: these letters are the same bytes in every encoding of a server (PostgreSQL documentation, "Character Set
 /// Support"), and no decoder makes them of other bytes.

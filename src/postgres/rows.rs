@@ -9,7 +9,7 @@ use tokio_postgres::types::FromSql;
 
 use super::raw_text::{RawText, quote};
 use super::redaction::{VisibleQuery, redact};
-use super::server_info::{ServerInfo, SignalRight};
+use super::server_info::{Encodings, ServerInfo, SignalRight};
 use crate::domain::identity::{Pid, ServerIdentity};
 use crate::domain::progress::Progress;
 use crate::domain::session::{BackendType, Session, SessionState, Snapshot, WaitEvent};
@@ -124,13 +124,13 @@ impl<'a> SnapshotBuilder<'a> {
         }
     }
 
-    pub(super) fn read(&mut self, row: &Row) {
+    pub(super) fn read(&mut self, row: &Row, encodings: &Encodings) {
         if self.error.is_none() {
-            self.error = self.add(row).err();
+            self.error = self.add(row, encodings).err();
         }
     }
 
-    fn add(&mut self, row: &Row) -> Result<(), tokio_postgres::Error> {
+    fn add(&mut self, row: &Row, encodings: &Encodings) -> Result<(), tokio_postgres::Error> {
         let snapshot = &mut self.snapshot;
         if !self.has_header {
             snapshot.server.postmaster_start = Timestamp::from_micros(row.try_get("postmaster_start")?);
@@ -140,7 +140,7 @@ impl<'a> SnapshotBuilder<'a> {
             self.sees_all_sessions = sees_all_sessions(row)?;
         }
         self.has_header = true;
-        match process(row, &**self.redact)? {
+        match process(row, encodings, &**self.redact)? {
             ProcessRow::None => {}
             ProcessRow::Hidden(pid) => snapshot.hidden_pids.push(pid),
             ProcessRow::Session(session) => snapshot.sessions.push(*session),
@@ -163,7 +163,6 @@ impl<'a> SnapshotBuilder<'a> {
     }
 }
 
-/// The identity of the server that answered.
 pub(super) fn server(row: &Row, system_identifier: u64) -> Result<ServerIdentity, tokio_postgres::Error> {
     Ok(ServerIdentity {
         system_identifier,
@@ -179,28 +178,25 @@ pub(super) fn sees_all_sessions(row: &Row) -> Result<bool, tokio_postgres::Error
 /// The process of a row. Without `backend_start` nothing identifies a session.
 pub(super) fn process(
     row: &Row,
+    encodings: &Encodings,
     redact: &dyn Fn(&str) -> Option<String>,
 ) -> Result<ProcessRow, tokio_postgres::Error> {
     let mut cells = RowCells { row, next: 0 };
     // In the order of the columns, which is fastest.
     let own_encoding: &str = cells.value("server_encoding")?;
     let pid: Option<i32> = cells.value("pid")?;
-    let Some(pid) = pid.and_then(Pid::new) else {
-        return Ok(ProcessRow::None);
-    };
-    let Some(backend_start) = cells.timestamp("backend_start")? else {
-        return Ok(ProcessRow::Hidden(pid));
-    };
+    let Some(pid) = pid.and_then(Pid::new) else { return Ok(ProcessRow::None) };
+    let Some(backend_start) = cells.timestamp("backend_start")? else { return Ok(ProcessRow::Hidden(pid)) };
     let kind = BackendType::from_name(cells.text("backend_type")?.as_deref());
     let leader: Option<i32> = cells.value("leader_pid")?;
     let user: Option<RawText> = cells.value("username")?;
     let superuser = cells.value("superuser")?;
     let own = cells.value("own")?;
+    let database_oid: Option<u32> = cells.value("database_oid")?;
     let database: Option<RawText> = cells.value("database")?;
-    let encoding: Option<&str> = cells.value("encoding")?;
     let application: Option<RawText> = cells.value("application")?;
     let client = cells.text("client")?;
-    let state = SessionState::from_name(cells.text("state")?.as_deref());
+    let state = SessionState::of_column(cells.text("state")?.as_deref());
     let wait = match (cells.text("wait_event_type")?, cells.text("wait_event")?) {
         (Some(kind), Some(event)) => Some(WaitEvent { kind, event }),
         _ => None,
@@ -210,10 +206,9 @@ pub(super) fn process(
     let state_change = cells.timestamp("state_change")?;
     let has_xid: Option<bool> = cells.value("has_xid")?;
     let query: Option<RawText> = cells.value("query")?;
-    let progress = progress(&mut cells)?;
     let blocked_by: Option<Vec<i32>> = cells.value("blocked_by")?;
     // The database that wrote a text is unknown; it is most likely the session's own, or else one like killgate's.
-    let encoding = encoding.filter(|name| !matches!(*name, "UTF8" | "SQL_ASCII")).unwrap_or(own_encoding);
+    let encoding = database_oid.and_then(|oid| encodings.get(&oid)).map_or(own_encoding, String::as_str);
     let decode = |text: Option<RawText>| text.map(|text| text.decode(Some(encoding)));
     let query = decode(query).filter(|query| !query.is_empty());
     Ok(ProcessRow::Session(Box::new(Session {
@@ -237,7 +232,7 @@ pub(super) fn process(
         blocked_by: blocked_by.unwrap_or_default(),
         lock_wait: None,
         has_xid: has_xid.unwrap_or(false),
-        progress,
+        progress: None,
     })))
 }
 
@@ -245,27 +240,21 @@ pub(super) fn process(
 pub(super) fn progress_by_pid(rows: &[Row]) -> Result<HashMap<Pid, Progress>, tokio_postgres::Error> {
     let mut found = HashMap::new();
     for row in rows {
-        let mut cells = RowCells { row, next: 0 };
-        let pid: i32 = cells.value("pid")?;
-        if let (Some(pid), Some(progress)) = (Pid::new(pid), progress(&mut cells)?) {
+        let amount = |column| {
+            let amount: Option<i64> = row.try_get(column)?;
+            Ok::<_, tokio_postgres::Error>(amount.and_then(|amount| u64::try_from(amount).ok()))
+        };
+        let progress = Progress {
+            command: row.try_get("command")?,
+            phase: row.try_get("phase")?,
+            done: amount("done")?.unwrap_or_default(),
+            total: amount("total")?,
+        };
+        if let Some(pid) = Pid::new(row.try_get("pid")?) {
             found.insert(pid, progress);
         }
     }
     Ok(found)
-}
-
-fn progress(cells: &mut RowCells<'_>) -> Result<Option<Progress>, tokio_postgres::Error> {
-    let command = cells.text("command")?;
-    let phase = cells.text("phase")?;
-    let done: Option<i64> = cells.value("done")?;
-    let total: Option<i64> = cells.value("total")?;
-    let amount = |number: i64| u64::try_from(number).ok();
-    Ok(command.map(|command| Progress {
-        command,
-        phase,
-        done: done.and_then(amount).unwrap_or_default(),
-        total: total.and_then(amount),
-    }))
 }
 
 /// Whether a query calls the function that begins a base backup. Anybody can write its name into a comment or a literal, to

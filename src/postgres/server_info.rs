@@ -1,33 +1,21 @@
-//! What is read from a server when a connection is opened: its version, the role's privileges, and the statements
-//! prepared on it.
+//! What is read from a server when a connection is opened: its version and the role's privileges.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 
-use anyhow::Context;
-use async_trait::async_trait;
-use futures_util::future::join;
-use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
+use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Row, Statement};
 
 use super::connection::{ConnectOptions, PostgresConnection};
-use super::connection_manager::{ConnectionGuard, ConnectionSetup, StatementError, stream};
-use super::error::{format_notice, unreachable, unreachable_because};
+use super::error::format_notice;
 use super::raw_text::RawText;
 use super::version::ServerVersion;
-use super::{guard, lock_waits, pooler, signal, sql};
+use super::{guard, pooler, sql};
 use crate::domain::identity::Pid;
-use crate::workflow::ports::TargetUnreachable;
 
 /// Why nothing is signalled through a pooler, and what to do about it.
 pub const POOLED: &str = "a connection pooler in transaction mode answers there, so statements do not stay on one backend: \
      name the server itself in the url, or let the pooler use session mode for killgate";
-
-/// The errors of a statement that did not get a lock: in time, or because the lock table is full.
-const LOCK_ERRORS: [SqlState; 2] = [SqlState::LOCK_NOT_AVAILABLE, SqlState::OUT_OF_MEMORY];
 
 /// A server, and what the role may do on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +38,7 @@ pub struct ServerInfo {
     pub may_signal: bool,
     /// The function `killgate.signal_backend`, if there is one.
     pub guard: Option<GuardFunction>,
+    pub(super) encodings: Encodings,
     /// Set by `initdb`. 0 when the role may not execute `pg_control_system()`; servers are then distinguished by
     /// their postmaster's start time alone.
     pub system_identifier: u64,
@@ -71,116 +60,26 @@ pub enum SignalRight {
 /// A function `killgate.signal_backend`, which may be the guard or resemble it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GuardFunction {
-    function: u32,
-    owner: u32,
+    pub(super) function: u32,
+    pub(super) owner: u32,
     /// Whether the role may use its schema and execute it.
     pub is_granted: bool,
     /// Why it is not the guard that the script installs, in words. Nothing is signalled through it then.
     pub faults: Vec<String>,
 }
 
-/// How the role may signal at this moment.
-struct SignalRights {
-    may_signal: bool,
-    guard: Option<GuardFunction>,
-}
+/// The encodings of databases by their oids, where they differ from that of killgate's own.
+pub(super) type Encodings = BTreeMap<u32, String>;
 
-/// A target's statements, prepared once per connection so that each takes one round trip.
-pub(super) struct PreparedStatements {
-    pub(super) server_info: ServerInfo,
-    pub(super) listing: Statement,
-    pub(super) look_up: Statement,
-    pub(super) progress: Statement,
-    pub(super) find_sessions: Statement,
-    pub(super) lock_waits: Statement,
-    rights: Statement,
-    /// `None` when the role may not signal.
-    pub(super) signal: Option<Statement>,
-}
-
-/// Reads and publishes the [`ServerInfo`], then prepares the statements.
-#[derive(Clone)]
-pub(super) struct TargetSetup {
-    /// For the second connection that tells a pooler.
-    pub(super) options: ConnectOptions,
-    pub(super) server_info: watch::Sender<Option<ServerInfo>>,
-}
-
-#[async_trait]
-impl ConnectionSetup for TargetSetup {
-    type Prepared = PreparedStatements;
-
-    async fn prepare(&self, connection: &mut PostgresConnection) -> anyhow::Result<PreparedStatements> {
-        let server_info = query(connection, &self.options).await?;
-        self.server_info.send_replace(Some(server_info.clone()));
-        prepare_statements(connection, server_info).await
-    }
-}
-
-impl TargetSetup {
-    /// Runs a statement and, in the same round trip, asks again how the role may signal. Prepares the statements anew if
-    /// that has changed.
-    pub(super) async fn run_and_renew_rights(
-        &self,
-        mut guard: ConnectionGuard<PreparedStatements>,
-        (statement, parameters): (&Statement, &[&(dyn ToSql + Sync)]),
-        deadline: Instant,
-        read: impl FnMut(Row) + Send,
-    ) -> Result<ConnectionGuard<PreparedStatements>, TargetUnreachable> {
-        let prepared = Arc::clone(guard.prepared());
-        let client = guard.connection().client();
-        let body = guard::body();
-        let both = async {
-            let body: [&(dyn ToSql + Sync); 1] = [&body];
-            let rights = client.query_one(&prepared.rights, &body);
-            let (rights, rows) = join(rights, stream(client, statement, parameters, read)).await;
-            match rights {
-                // Somebody's locks hold up the query for the rights alone: those that are known hold.
-                Err(error) if error.code().is_some_and(|code| LOCK_ERRORS.contains(code)) => {
-                    rows.map(|()| None)
-                }
-                rights => rows.and(rights).map(Some),
-            }
-        };
-        let row = match timeout_at(deadline, both).await {
-            Ok(Ok(row)) => row,
-            failed => {
-                let failed = failed.map(|answer| answer.map(drop));
-                return Err(match guard.conclude(failed) {
-                    Err(StatementError::Late) | Ok(()) => unreachable("it did not answer in time"),
-                    Err(error) => unreachable_because(error),
-                });
-            }
-        };
-        let Some(row) = row else {
-            tracing::warn!(
-                "how the role may signal could not be read: the system catalog is locked, or no more locks are free"
-            );
-            return Ok(guard);
-        };
-        let rights = SignalRights::from_row(&row).map_err(unreachable_because)?;
-        let known = &prepared.server_info;
-        if rights.may_signal == known.may_signal && rights.guard == known.guard {
-            return Ok(guard);
-        }
-        let is_pooled = known.is_pooled;
-        let renewing = async {
-            let server_info = read_server_info(guard.connection(), is_pooled).await?;
-            self.server_info.send_replace(Some(server_info.clone()));
-            prepare_statements(guard.connection(), server_info).await
-        };
-        let renewed = timeout_at(deadline, renewing)
-            .await
-            .map_err(|_| unreachable("it did not answer in time"))?
-            .map_err(unreachable_because)?;
-        tracing::info!(right = %renewed.server_info.signal_right, "the role's right to signal has changed");
-        guard.replace_prepared(renewed);
-        Ok(guard)
-    }
+/// What can change on a connection: how the role may signal, and which databases there are.
+pub(super) struct SignalRights {
+    pub(super) may_signal: bool,
+    pub(super) guard: Option<GuardFunction>,
+    pub(super) encodings: Encodings,
 }
 
 impl SignalRights {
-    fn from_row(row: &Row) -> Result<Self, tokio_postgres::Error> {
+    pub(super) fn from_row(row: &Row) -> Result<Self, tokio_postgres::Error> {
         let function: Option<u32> = row.try_get("function")?;
         let guard = match function {
             None => None,
@@ -199,7 +98,10 @@ impl SignalRights {
                 })
             }
         };
-        Ok(Self { may_signal: row.try_get("may_signal")?, guard })
+        let encodings: Vec<&str> = row.try_get("encodings")?;
+        let encodings = encodings.into_iter().filter_map(|encoding| encoding.split_once(' '));
+        let encodings = encodings.filter_map(|(oid, name)| Some((oid.parse().ok()?, name.to_owned())));
+        Ok(Self { may_signal: row.try_get("may_signal")?, guard, encodings: encodings.collect() })
     }
 
     fn signal_right(&self) -> SignalRight {
@@ -208,70 +110,6 @@ impl SignalRights {
             _ if self.may_signal => SignalRight::Direct,
             _ => SignalRight::Nothing,
         }
-    }
-}
-
-/// Prepares every statement that this server and role need.
-async fn prepare_statements(
-    connection: &PostgresConnection,
-    server_info: ServerInfo,
-) -> anyhow::Result<PreparedStatements> {
-    let client = connection.client();
-    client.batch_execute(sql::PLANNING).await.context("the session settings could not be applied")?;
-    let prepare =
-        async |sql: &str, what| client.prepare(sql).await.with_context(|| format!("preparing the {what}"));
-    let signal = match (server_info.signal_right, &server_info.guard) {
-        (SignalRight::Guard, Some(guard)) => Some(sql::signal_through_guard(guard.function, guard.owner)),
-        (SignalRight::Direct, _) => Some(sql::signal_directly()),
-        (SignalRight::Guard | SignalRight::Nothing, _) => None,
-    };
-    let signal = match signal {
-        Some(sql) => Some(prepare(&sql, "signalling statement").await?),
-        None => None,
-    };
-    let version = server_info.version;
-    let rights = match &server_info.guard {
-        Some(_) => sql::signal_rights(),
-        None => sql::SIGNAL_RIGHTS_WITHOUT_GUARD.to_owned(),
-    };
-    let prepared = PreparedStatements {
-        server_info,
-        lock_waits: prepare(&lock_waits::sql(version.has_lock_wait_start()), "query for locks").await?,
-        listing: prepare(&sql::listing(version.reports_copy()), "listing").await?,
-        look_up: prepare(&sql::look_up(), "query for some sessions").await?,
-        progress: prepare(&sql::progress(version.reports_copy()), "query for progress").await?,
-        find_sessions: prepare(&sql::find_sessions(), "query for one session").await?,
-        rights: prepare(&rights, "query for the right to signal").await?,
-        signal,
-    };
-    warm_up(client, &prepared).await;
-    Ok(prepared)
-}
-
-/// Runs each statement once with no effect, so that the server has planned it and read its catalog. Otherwise the first
-/// approval or list on a connection would wait milliseconds for that. The most urgent ones come first.
-async fn warm_up(client: &Client, prepared: &PreparedStatements) {
-    let (nobody, body) = (None::<&[i32]>, guard::body());
-    let all: [(&Statement, &[&(dyn ToSql + Sync)]); 6] = [
-        (&prepared.find_sessions, &[&nobody]),
-        (&prepared.look_up, &[&nobody]),
-        (&prepared.rights, &[&body]),
-        (&prepared.listing, &[]),
-        (&prepared.progress, &[]),
-        (&prepared.lock_waits, &[&nobody, &nobody]),
-    ];
-    let warmed = async {
-        if let Some(statement) = &prepared.signal {
-            signal::warm_up(client, statement).await?;
-        }
-        for (statement, parameters) in all {
-            stream(client, statement, parameters, drop).await?;
-        }
-        Ok::<_, tokio_postgres::Error>(())
-    };
-    if let Err(error) = warmed.await {
-        // The statement runs again when it is needed, and then reports its error.
-        tracing::debug!(error = &error as &dyn std::error::Error, "a statement could not be warmed up");
     }
 }
 
@@ -311,11 +149,6 @@ impl GuardFunction {
     }
 }
 
-/// Prepares every statement, as when a target connects.
-pub async fn try_statements(connection: &PostgresConnection, server_info: &ServerInfo) -> anyhow::Result<()> {
-    prepare_statements(connection, server_info.clone()).await.map(drop)
-}
-
 /// Reads it from the server of a new connection.
 pub async fn query(
     connection: &mut PostgresConnection,
@@ -325,7 +158,7 @@ pub async fn query(
     read_server_info(connection, is_pooled).await
 }
 
-async fn read_server_info(
+pub(super) async fn read_server_info(
     connection: &mut PostgresConnection,
     is_pooled: bool,
 ) -> anyhow::Result<ServerInfo> {
@@ -344,6 +177,7 @@ async fn read_server_info(
         signal_right: if is_pooled { SignalRight::Nothing } else { rights.signal_right() },
         may_signal: rights.may_signal,
         guard: rights.guard,
+        encodings: rights.encodings,
         system_identifier: system_identifier(connection).await?,
         pid_0_message: read_pid_0_message(connection).await?,
     })

@@ -13,28 +13,24 @@ type SessionSetting = (&'static str, &'static str, u32);
 /// `session_replication_role` or `lc_messages`, changes no statement of killgate's.
 const SETTINGS: &[SessionSetting] = &[
     ("search_path", "pg_catalog", 0),
-    // These would end the session or refuse its statements. A standby has no serializable transactions, and a deferrable
-    // one can wait for ever.
+    // A standby has no serializable transactions.
     ("default_transaction_isolation", "'read committed'", 0),
     ("default_transaction_read_only", "off", 0),
-    ("default_transaction_deferrable", "off", 0),
-    ("idle_in_transaction_session_timeout", "0", 0),
+    // A process that stops while it takes over a ledger must not keep the row of its lease locked.
+    ("idle_in_transaction_session_timeout", "5000", 0),
+    // These would end the session.
     ("idle_session_timeout", "0", 140_000),
     ("transaction_timeout", "0", 170_000),
     // Every ERROR would end the session.
     ("exit_on_error", "off", 0),
     // PostgreSQL's WARNING about a pid is part of the answer.
     ("client_min_messages", "notice", 0),
-    // How a statement is read and how its values are written.
+    // With it off, each backslash in a literal of the guard raises another WARNING.
     ("standard_conforming_strings", "on", 0),
     ("quote_all_identifiers", "off", 0),
-    ("transform_null_equals", "off", 0),
-    ("array_nulls", "on", 0),
-    ("row_security", "on", 0),
     // A limit: with less, megabytes of query text would go to a temporary file, for which there can be a limit too.
     ("work_mem", "'1GB'", 0),
-    // In a parallel worker `pg_backend_pid()` is the worker's. Compiling a listing takes longer than running it.
-    ("max_parallel_workers_per_gather", "0", 0),
+    // Compiling a listing takes longer than running it.
     ("jit", "off", 0),
 ];
 
@@ -78,8 +74,7 @@ pub(super) fn may_be_the_cause_of(error: &anyhow::Error) -> bool {
 /// The setting of this name, if killgate sets it itself, so that another value would be overridden.
 pub fn overridden(name: &str) -> Option<&'static str> {
     let name = name.replace('-', "_").to_ascii_lowercase();
-    let others =
-        ["statement_timeout", "lock_timeout", "plan_cache_mode", "enable_seqscan", "application_name"];
+    let others = ["statement_timeout", "lock_timeout", "plan_cache_mode", "application_name"];
     let mut all = others.into_iter().chain(SETTINGS.iter().map(|(setting, ..)| *setting));
     all.find(|setting| *setting == name)
 }

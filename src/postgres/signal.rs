@@ -11,9 +11,9 @@ use tracing::debug;
 
 use super::clock_reading::{self, ClockReading, EarlyReading};
 use super::connection_manager::ConnectionManager;
+use super::prepared_statements::PreparedStatements;
 use super::required_parts::required_parts;
 use super::rows::{ApplicationCheck, RawNames};
-use super::server_info::PreparedStatements;
 use super::signal_answer::{self, StatementOutcome, another_server, not_sent};
 use crate::domain::approval::Approved;
 use crate::domain::event::{Binding, RequestedBackend};
@@ -30,8 +30,8 @@ const MAX_SENDS: u32 = 10;
 
 /// When the statement may be executed.
 ///
-/// The server reports its clock before the lease is confirmed. So the end of the lease, counted from that report, is not
-/// later than the real one, whatever the clocks of the three machines show and wherever this process is paused.
+/// The server's clock is read before the lease is confirmed. So the end of the lease, counted from that reading, is never later
+/// than the real end, whatever the clocks of the three machines show and wherever this process is paused.
 #[derive(Clone, Copy)]
 struct SignalWindow {
     /// The server's clock when it was read. An earlier time means that the clock was set back since.
@@ -244,7 +244,7 @@ async fn send_statements(
                     (&rows, notice),
                     (approved, backend, names),
                     protection,
-                    system_identifier,
+                    &prepared.server_info,
                 )
             }
             Err(error) => signal_answer::read_error(error).into(),

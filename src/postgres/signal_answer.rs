@@ -6,6 +6,7 @@ use tokio_postgres::error::DbError;
 use super::connection_manager::StatementError;
 use super::error::{format_error, format_error_in_full, format_notice, unreachable_because};
 use super::rows::{self, ProcessRow, RawNames};
+use super::server_info::ServerInfo;
 use crate::domain::approval::Approved;
 use crate::domain::event::{Binding, RequestedBackend};
 use crate::domain::identity::{Pid, ServerIdentity};
@@ -70,15 +71,13 @@ pub(super) fn read(
     (rows, notice): (&[Row], Option<String>),
     (approved, backend, checked): (&Approved, &RequestedBackend, &RawNames),
     protection: &ProtectionRules,
-    system_identifier: u64,
+    server_info: &ServerInfo,
 ) -> StatementOutcome {
-    let Some(row) = rows.first() else {
-        return unknown("the server returned no row").into();
-    };
+    let Some(row) = rows.first() else { return unknown("the server returned no row").into() };
     match rows::verdict(row) {
         Err(error) => unknown(&format!("the server's answer could not be read: {error}")).into(),
         Ok(Some((name, detail))) => read_verdict(&name, detail, notice).into(),
-        Ok(None) => match explain(row, (approved, backend, checked), protection, system_identifier) {
+        Ok(None) => match explain(row, (approved, backend, checked), protection, server_info) {
             Ok(attempt) => attempt,
             // The verdict was read, and nothing was signalled.
             Err(error) => not_sent(
@@ -90,7 +89,6 @@ pub(super) fn read(
     }
 }
 
-/// What the error of a statement means for the signal.
 pub(super) fn read_error(error: StatementError) -> SignalResult {
     match error {
         StatementError::Raised(error) if is_before_signal(&error) => SignalResult::NotSent {
@@ -134,10 +132,10 @@ fn explain(
     row: &Row,
     (approved, backend, checked): (&Approved, &RequestedBackend, &RawNames),
     protection: &ProtectionRules,
-    system_identifier: u64,
+    server_info: &ServerInfo,
 ) -> Result<StatementOutcome, tokio_postgres::Error> {
     let identity = &backend.identity;
-    let server: ServerIdentity = rows::server(row, system_identifier)?;
+    let server: ServerIdentity = rows::server(row, server_info.system_identifier)?;
     if approved.server().was_restarted_as(server, row.try_get("is_standby")?, approved.seen_at()) {
         return Ok(not_sent(Outcome::Gone, "the server was restarted, and the session ended with it").into());
     }
@@ -147,7 +145,7 @@ fn explain(
     if !row.try_get::<_, bool>("is_usable")? {
         return Ok(not_asked(&cause::GUARD_CHANGED).into());
     }
-    let session = match rows::process(row, &|_| None)? {
+    let session = match rows::process(row, &server_info.encodings, &|_| None)? {
         ProcessRow::Session(session) => *session,
         ProcessRow::None => return Ok(not_sent(Outcome::Gone, "the session had ended").into()),
         ProcessRow::Hidden(_) => return Ok(not_asked(&cause::SESSION_HIDDEN).into()),

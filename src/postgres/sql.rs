@@ -18,27 +18,40 @@ const MAX_WAITERS: u32 = 1000;
 /// queue.
 const MAX_BLOCKERS: u32 = 100;
 
-/// The server's identity, its clock, the backend that answers, and whether the role sees other users' sessions now.
+/// The locks that a connection keeps in reserve. Reading a role takes two, but other sessions may be quicker.
+const RESERVE: u32 = 32;
+
+/// The server's identity, its clock, the backend that answers, and whether the role sees other users' sessions now. It is
+/// evaluated before the sessions are read, and frees what [`keep_locks_in_reserve`] took.
 const SERVER: &str = "
-    SELECT (extract(epoch FROM pg_catalog.pg_postmaster_start_time()) * 1000000)::int8 AS postmaster_start,
+    SELECT pg_catalog.pg_advisory_unlock_all() AS reserve,
+           (extract(epoch FROM pg_catalog.pg_postmaster_start_time()) * 1000000)::int8 AS postmaster_start,
            (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::int8 AS at,
            pg_catalog.pg_backend_pid() AS answered_by,
            pg_catalog.pg_is_in_recovery() AS is_standby,
            pg_catalog.getdatabaseencoding()::text AS server_encoding,
            pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_all";
 
-/// The columns of a session, from [`ALL`] or [`ONE`]. Text that a client or an administrator chose is returned as
+/// The columns of a session, from `pg_stat_get_activity`. Text that a client or an administrator chose is returned as
 /// [`RawText`](super::raw_text::RawText).
+///
+/// No statement about sessions reads a table, because any user can keep others from reading the shared catalogs. The functions
+/// read a role or database only if this connection has not read it yet, or it has changed. `regrole` writes the number of a
+/// role that was dropped, and quotes a name that looks like one. Only superusers may write a system catalog, whatever was
+/// granted to others (`pg_class_aclmask_ext` in `aclchk.c`).
 const SESSION: &str = "
     a.pid,
     (extract(epoch FROM a.backend_start) * 1000000)::int8 AS backend_start,
     a.backend_type,
     a.leader_pid,
-    pg_catalog.quote_literal(r.rolname::text)::bytea AS username,
-    coalesce(r.rolsuper, false) AS superuser,
-    coalesce(r.rolname = session_user AND a.application_name LIKE 'killgate%', false) AS own,
-    pg_catalog.quote_literal(d.datname::text)::bytea AS database,
-    pg_catalog.pg_encoding_to_char(d.encoding)::text AS encoding,
+    CASE WHEN a.usesysid::regrole::text <> a.usesysid::text
+         THEN pg_catalog.quote_literal(pg_catalog.pg_get_userbyid(a.usesysid)::text)::bytea END AS username,
+    coalesce(pg_catalog.has_table_privilege(a.usesysid, 'pg_catalog.pg_class'::regclass, 'INSERT'), false) AS superuser,
+    coalesce(pg_catalog.pg_get_userbyid(a.usesysid) = session_user AND a.application_name LIKE 'killgate%', false) AS own,
+    a.datid AS database_oid,
+    pg_catalog.quote_literal(
+        (pg_catalog.pg_identify_object_as_address('pg_catalog.pg_database'::regclass, a.datid, 0)).object_names[1]
+    )::bytea AS database,
     pg_catalog.quote_literal(coalesce(a.application_name, ''))::bytea AS application,
     CASE WHEN a.client_addr IS NOT NULL THEN pg_catalog.host(a.client_addr)
          WHEN a.client_port = -1 THEN 'local' END AS client,
@@ -50,26 +63,12 @@ const SESSION: &str = "
     (extract(epoch FROM a.state_change) * 1000000)::int8 AS state_change,
     a.backend_xid IS NOT NULL AS has_xid";
 
-/// All processes of the server.
-const ALL: &str = "
-    pg_catalog.pg_stat_get_activity(NULL) AS a
-    LEFT JOIN pg_catalog.pg_database AS d ON d.oid = a.datid
-    LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = a.usesysid";
-
-/// The process with the pid `$1`. The view would compute all the others too and discard them, which takes seven times as
-/// long with a thousand sessions ("Statistics Functions", `pg_stat_get_activity`, which shows a role the same as the
-/// view).
-const ONE: &str = "
-    pg_catalog.pg_stat_get_activity($1::int4) AS a
-    LEFT JOIN pg_catalog.pg_database AS d ON d.oid = a.datid
-    LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = a.usesysid";
-
-/// The processes with the pids `$1`, an array.
-const SOME: &str = "
-    unnest($1::int4[]) AS wanted (pid)
-    CROSS JOIN LATERAL pg_catalog.pg_stat_get_activity(wanted.pid) AS a
-    LEFT JOIN pg_catalog.pg_database AS d ON d.oid = a.datid
-    LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = a.usesysid";
+/// The encodings of those databases in which texts may be neither UTF-8 nor in the encoding of killgate's own: `16384 LATIN1`.
+const ENCODINGS: &str = "
+    ARRAY(SELECT d.oid::text || ' ' || e.name FROM pg_catalog.pg_database AS d
+          CROSS JOIN LATERAL pg_catalog.pg_encoding_to_char(d.encoding) AS e (name)
+          WHERE e.name NOT IN ('UTF8', 'SQL_ASCII', pg_catalog.getdatabaseencoding())
+          ORDER BY d.oid) AS encodings";
 
 /// Read once per connection.
 pub(super) const SERVER_INFO: &str = "
@@ -104,28 +103,45 @@ pub(super) fn signal_rights() -> String {
                 c.oid AS function, c.proowner AS owner, c.fits,
                 pg_catalog.has_schema_privilege(c.schema, 'USAGE')
                     AND pg_catalog.has_function_privilege(c.oid, 'EXECUTE') AS is_granted,
-                verified.faults
+                verified.faults, {ENCODINGS}
          FROM verified LEFT JOIN candidate AS c ON true",
         verification = guard::verification(),
     )
 }
 
 /// The same while there is no guard, so that nothing about it has to be verified. Once there is one, its row differs.
-pub(super) const SIGNAL_RIGHTS_WITHOUT_GUARD: &str = "
-    SELECT pg_catalog.pg_has_role(current_user, 'pg_signal_backend', 'USAGE') AS may_signal,
-           c.oid AS function, c.proowner AS owner, c.prosrc = $1::text AS fits, false AS is_granted, ARRAY[]::bytea[] AS faults
-    FROM (SELECT) AS one LEFT JOIN (
-        pg_catalog.pg_proc AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.pronamespace
-    ) ON n.nspname = 'killgate' AND c.proname = 'signal_backend'
-    LIMIT 1";
+pub(super) fn signal_rights_without_guard() -> String {
+    format!(
+        "SELECT pg_catalog.pg_has_role(current_user, 'pg_signal_backend', 'USAGE') AS may_signal,
+                c.oid AS function, c.proowner AS owner, c.prosrc = $1::text AS fits, false AS is_granted,
+                ARRAY[]::bytea[] AS faults, {ENCODINGS}
+         FROM (SELECT) AS one LEFT JOIN (
+             pg_catalog.pg_proc AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.pronamespace
+         ) ON n.nspname = 'killgate' AND c.proname = 'signal_backend'
+         LIMIT 1"
+    )
+}
+
+/// Reads the roles that can log in and the databases, so that somebody's lock on their catalogs does not hide their sessions.
+pub(super) const NAMES: &str = "
+    SELECT count(pg_catalog.pg_get_userbyid(oid)) FROM pg_catalog.pg_roles WHERE rolcanlogin
+    UNION ALL
+    SELECT count(pg_catalog.pg_identify_object_as_address('pg_catalog.pg_database'::regclass, oid, 0))
+    FROM pg_catalog.pg_database";
+
+/// Takes locks that exclude nobody. Any user can fill the lock table, and then PostgreSQL itself cannot look up a role, not
+/// even to signal its session. [`SERVER`] frees them for that, in the statement that needs them.
+pub(super) fn keep_locks_in_reserve() -> String {
+    format!(
+        "SELECT count(pg_catalog.pg_try_advisory_lock_shared(pg_catalog.pg_backend_pid(), number))
+         FROM pg_catalog.generate_series(1, {RESERVE}) AS number"
+    )
+}
 
 /// Plans each statement once per connection. By default PostgreSQL plans the first five executions separately, for their
 /// parameters ("Query Planning", `plan_cache_mode`). These are always about one pid, and planning takes longer than
 /// execution.
-///
-/// A plan that uses an index locks it before it reads a row. PostgreSQL itself looks a user up by that index before it signals
-/// the session, and would wait there, after the check, for somebody who locks it.
-pub(super) const PLANNING: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off";
+pub(super) const PLANNING: &str = "SET plan_cache_mode = force_generic_plan";
 
 /// How long the guard may take until it signals, in microseconds.
 const GUARD_TAKES: u32 = 1_000_000;
@@ -160,30 +176,28 @@ pub(super) fn progress(reports_copy: bool) -> String {
 }
 
 /// Every session except killgate's own connection.
-pub(super) fn listing(reports_copy: bool) -> String {
-    let progress = progress(reports_copy);
+pub(super) fn listing() -> String {
     format!(
-        "WITH server AS ({SERVER}), progress AS ({progress}), seen AS MATERIALIZED (
+        "WITH server AS ({SERVER}), seen AS MATERIALIZED (
              SELECT {SESSION},
                     substring(pg_catalog.quote_literal(a.query)::bytea FROM 1 FOR {QUERY_BYTES}) AS query,
                     a.wait_event_type = 'Lock' AS waits
-             FROM {ALL}
+             FROM pg_catalog.pg_stat_get_activity(NULL) AS a
              WHERE a.pid <> pg_catalog.pg_backend_pid()
          ), placed AS (
              SELECT seen.*, row_number() OVER (PARTITION BY seen.waits ORDER BY seen.query_start) AS place FROM seen
          )
          SELECT server.*, seen.*,
-                progress.command, progress.phase, progress.done, progress.total,
                 CASE WHEN seen.waits AND seen.place <= {MAX_WAITERS}
                      THEN (pg_catalog.pg_blocking_pids(seen.pid))[1:{MAX_BLOCKERS}] END AS blocked_by
-         FROM server LEFT JOIN placed AS seen ON true LEFT JOIN progress ON progress.pid = seen.pid"
+         FROM server LEFT JOIN placed AS seen ON true"
     )
 }
 
 /// The sessions with the pids `$1`, an array, and those that wait for a lock if one of `$1` waits or is waited for. The
 /// others are then not looked at further, and while nobody waits they are not read at all: reading one session takes a
 /// tenth of reading a thousand. A standby's replay is not among those that `pg_blocking_pids` knows, nor those whose wait can
-/// be read by itself. Whether commands report their progress is not asked: that takes longer than all the rest ([`progress`]).
+/// be read by itself.
 pub(super) fn look_up() -> String {
     format!(
         "WITH server AS ({SERVER}), waiting AS MATERIALIZED (
@@ -209,11 +223,8 @@ pub(super) fn look_up() -> String {
              SELECT {SESSION},
                     CASE WHEN a.is_wanted
                          THEN substring(pg_catalog.quote_literal(a.query)::bytea FROM 1 FOR {QUERY_BYTES}) END AS query,
-                    NULL::text AS command, NULL::text AS phase, NULL::int8 AS done, NULL::int8 AS total,
                     blocked.blocked_by
              FROM a LEFT JOIN blocked ON blocked.pid = a.pid
-             LEFT JOIN pg_catalog.pg_database AS d ON d.oid = a.datid
-             LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = a.usesysid
              WHERE a.is_wanted OR (SELECT is_about_them FROM queue)
          )
          SELECT server.*, seen.* FROM server LEFT JOIN seen ON true"
@@ -228,20 +239,35 @@ pub(super) fn find_sessions() -> String {
                     substring(pg_catalog.quote_literal(a.query)::bytea FROM 1 FOR {QUERY_BYTES}) AS query,
                     CASE WHEN a.wait_event_type = 'Lock'
                          THEN (pg_catalog.pg_blocking_pids(a.pid))[1:{MAX_BLOCKERS}] END AS blocked_by
-             FROM {SOME}
+             FROM unnest($1::int4[]) AS wanted (pid)
+             CROSS JOIN LATERAL pg_catalog.pg_stat_get_activity(wanted.pid) AS a
              WHERE a.pid = wanted.pid AND a.pid <> pg_catalog.pg_backend_pid()
          )
-         SELECT server.*, seen.*, NULL::text AS command, NULL::text AS phase, NULL::int8 AS done, NULL::int8 AS total
+         SELECT server.*, seen.*
          FROM server LEFT JOIN seen ON true"
     )
 }
 
 /// Signals with the role's own privilege. See [`signal`].
+///
+/// Anybody can make PostgreSQL wait for a lock on a catalog, also while it looks up the names of a session that it has read. So
+/// the session is read again after that. What PostgreSQL looks up before it signals is looked up for the argument before.
 pub(super) fn signal_directly() -> String {
     signal(
-        "CASE WHEN CASE $2::text WHEN 'cancel' THEN pg_catalog.pg_cancel_backend(seen.pid)
-                                 WHEN 'terminate' THEN pg_catalog.pg_terminate_backend(seen.pid) END
-              THEN ARRAY['''signalled''', ''''''] ELSE ARRAY['''not_a_backend''', ''''''] END::bytea[]",
+        "coalesce((
+             SELECT CASE WHEN CASE $2::text WHEN 'cancel' THEN pg_catalog.pg_cancel_backend(a.pid)
+                                            WHEN 'terminate' THEN pg_catalog.pg_terminate_backend(a.pid) END
+                         THEN ARRAY['''signalled''', ''''''] ELSE ARRAY['''not_a_backend''', ''''''] END::bytea[]
+             FROM pg_catalog.pg_stat_get_activity(
+                 CASE WHEN pg_catalog.pg_stat_clear_snapshot() IS NOT NULL
+                       AND pg_catalog.pg_has_role('pg_signal_backend', 'USAGE') IS NOT NULL
+                       AND NOT pg_catalog.has_table_privilege(seen.user_oid, 'pg_catalog.pg_class'::regclass, 'INSERT')
+                      THEN seen.pid END) AS a
+             WHERE a.pid = seen.pid AND a.backend_start = seen.started
+               AND ($12::int8 IS NULL OR a.xact_start = seen.xact_started)
+               AND ($2::text = 'terminate' OR a.query_start = seen.query_started
+                                              AND a.state IN ('active', 'fastpath function call'))
+         ), ARRAY['''moved_on''', '''it ended or went on while it was checked''']::bytea[])",
         "$9::int8 IS NOT NULL AND $10::text IS NOT NULL AND $11::text[] IS NOT NULL",
         "true",
         0,
@@ -273,19 +299,22 @@ pub(super) fn signal_through_guard(function: u32, owner: u32) -> String {
 /// paused process or a slow network, signals nothing. `$15` are texts that the application must not contain. `is_usable` is
 /// whether `verdict` may be evaluated at all, and `verdict_takes` how many microseconds it takes until it signals.
 ///
-/// The row is read once and materialized, so that the checked row is the returned one. The signal functions are called
-/// within a CASE, which evaluates only the branch that it takes.
+/// The checked row is materialized, so that it is the returned one. The signal functions are called within a CASE, which
+/// evaluates only the branch that it takes.
+///
+/// The view `pg_stat_activity` would compute all other rows too and discard them, which takes seven times as long with a
+/// thousand sessions; its function shows a role the same ("Statistics Functions").
 fn signal(verdict: &str, condition: &str, is_usable: &str, verdict_takes: u32) -> String {
     format!(
         "WITH server AS (SELECT server.*, {is_usable} AS is_usable FROM ({SERVER}) AS server), seen AS MATERIALIZED (
              SELECT {SESSION},
                     NULL::bytea AS query,
-                    NULL::text AS command, NULL::text AS phase, NULL::int8 AS done, NULL::int8 AS total,
                     NULL::int4[] AS blocked_by,
+                    a.usesysid AS user_oid,
                     a.backend_start AS started,
                     a.xact_start AS xact_started,
                     a.query_start AS query_started
-             FROM {ONE}
+             FROM pg_catalog.pg_stat_get_activity($1::int4) AS a
              WHERE a.pid = $1::int4 AND a.pid <> pg_catalog.pg_backend_pid()
          )
          SELECT server.*, seen.*,

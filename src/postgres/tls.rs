@@ -5,14 +5,13 @@ use std::sync::{Arc, LazyLock};
 
 use anyhow::{Context, bail};
 use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::certificate_verifier::{AnyCertificate, TrustedCertificate};
+use super::certificate_verifier::{CertificateVerifier, TrustedCertificates};
 
 /// How a connection is encrypted and verified. The files named here are read for every connection, so that a renewed
 /// certificate needs no restart. The system's certificate authorities are read once.
@@ -68,22 +67,22 @@ impl TlsOptions {
         Ok(MakeRustlsConnect::new(config))
     }
 
-    fn verifier(&self, provider: Arc<CryptoProvider>) -> anyhow::Result<Arc<dyn ServerCertVerifier>> {
+    fn verifier(&self, provider: Arc<CryptoProvider>) -> anyhow::Result<Arc<CertificateVerifier>> {
         if matches!(self.mode, TlsMode::Disable | TlsMode::Require) {
-            return Ok(Arc::new(AnyCertificate(provider)));
+            return Ok(Arc::new(CertificateVerifier { provider, trust: None }));
         }
-        let trusted = self.root.as_deref().map(certificates).transpose()?.unwrap_or_default();
-        let chain = WebPkiServerVerifier::builder_with_provider(self.roots(&trusted)?, provider)
+        let certificates = self.root.as_deref().map(certificates).transpose()?.unwrap_or_default();
+        let roots = self.roots(&certificates)?;
+        let chain = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider))
             .build()
             .context("the trusted certificate authorities cannot be used")?;
         let is_name_verified = self.mode != TlsMode::VerifyCa;
-        Ok(Arc::new(TrustedCertificate { chain, trusted, is_name_verified }))
+        let trust = Some(TrustedCertificates { chain, certificates, is_name_verified });
+        Ok(Arc::new(CertificateVerifier { provider, trust }))
     }
 
     fn roots(&self, trusted: &[CertificateDer<'static>]) -> anyhow::Result<Arc<RootCertStore>> {
-        let Some(file) = &self.root else {
-            return Ok(Arc::clone(&SYSTEM_ROOTS));
-        };
+        let Some(file) = &self.root else { return Ok(Arc::clone(&SYSTEM_ROOTS)) };
         let mut roots = RootCertStore::empty();
         for certificate in trusted {
             roots

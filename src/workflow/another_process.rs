@@ -1,5 +1,5 @@
-//! Another process acts with the same bot token and another ledger. Whoever's mark is not on a card gives up that request
-//! alone, and says so.
+//! Another process acts with the same bot token and another ledger. When both write to one message, the process whose mark is
+//! not on it gives up that request, and says so.
 
 use std::time::Duration;
 
@@ -43,30 +43,28 @@ impl Engine {
         self.card_replaced(id).await
     }
 
-    /// Another process has put its card into the message. What people did there may have been about that one.
+    /// Another process has put its card into the message, so people's reactions there may have been about that card.
     pub(super) async fn card_replaced(&mut self, id: RequestId) -> Result<(), LedgerError> {
         self.withdraw_superseded(id, "another process with the same bot token replaced its card").await
     }
 
     async fn withdraw_superseded(&mut self, id: RequestId, why: &str) -> Result<(), LedgerError> {
-        let Some(request) = self.store.get(id).filter(|request| request.is_open()) else {
-            return Ok(());
-        };
+        let Some(request) = self.store.get(id).filter(|request| request.is_open()) else { return Ok(()) };
         let channel = request.details.channel;
         self.open_requests.entry(id).or_default().is_superseded = true;
         self.apply(id, DecisionInput::Withdraw { detail: why.to_owned() }).await?;
         if self.store.get(id).is_some_and(|request: &Request| !request.is_open()) {
             // The message is left alone, also after a restart.
             self.ledger.mark_delivered(id).await?;
-            self.tell_of_another_process(channel);
+            self.report_another_process(channel);
         }
         Ok(())
     }
 
-    /// Another process answered somebody in this channel. A replica that was deposed is the one that has no right to answer.
+    /// Another process answered somebody in this channel. If this replica was deposed, that other one is right to answer.
     pub(super) async fn another_process_seen(&mut self, channel: ChannelId) -> Result<(), LedgerError> {
         self.ledger.confirm_lease().await?;
-        self.tell_of_another_process(channel);
+        self.report_another_process(channel);
         Ok(())
     }
 
@@ -76,18 +74,18 @@ impl Engine {
         seen.is_some_and(|seen| seen.elapsed() < ALERT_EVERY)
     }
 
-    fn tell_of_another_process(&mut self, id: ChannelId) {
+    fn report_another_process(&mut self, id: ChannelId) {
         let now = Instant::now();
         self.health.send_modify(|health| health.another_process = Some(now));
         warn!(
             channel = id.0,
             "another process acts with the same bot token and another ledger: stop one of the two, or give it a token of its own"
         );
-        let told = self.told_of_another_process.get(&id);
-        if told.is_some_and(|told| now - *told < ALERT_EVERY) {
+        let reported = self.another_process_reported.get(&id);
+        if reported.is_some_and(|at| now - *at < ALERT_EVERY) {
             return;
         }
-        self.told_of_another_process.insert(id, now);
+        self.another_process_reported.insert(id, now);
         self.alert_channel(id, ChannelAlert::AnotherProcess);
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{Instrument, debug, error, warn};
 
+use super::creation::refuse;
 use super::edit_throttle::EditThrottle;
 use super::input::EngineInput;
 use super::ports::{AnswerMessage, CardContent, DeliveryError, IncidentChannel, MessageRef, Responder};
@@ -22,7 +23,8 @@ use crate::domain::request::RequestState;
 /// How long to wait before the next attempt after a failure: doubled from the first to the last.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LAST_RETRY: Duration = Duration::from_secs(10);
-/// The same after a refusal, which counts against the bot. What is owed follows within 30 s once people allow it again.
+/// The same after Discord refused a call, because refused calls count against the bot. Once people allow it again, the message
+/// is posted within 30 s.
 const LAST_REFUSED_RETRY: Duration = Duration::from_secs(15);
 
 /// A card says that its request is being executed when that has taken this long.
@@ -92,10 +94,10 @@ impl CardPublisher {
     async fn post(&mut self, responder: Option<Arc<dyn Responder>>) -> PostedCard {
         let first = self.newest();
         let channel = first.request.details.channel;
-        if let Some(responder) = responder {
+        if let Some(responder) = &responder {
             match responder.answer_with_card(&first).await {
                 Ok(AnswerMessage { message, has_notified }) => {
-                    // People may have reacted to a deferred answer before it was the card, which has then to be read.
+                    // People may have reacted to a deferred answer before it became the card, so its reactions are read.
                     self.report_posted(message, has_notified).await;
                     if !has_notified {
                         let (channel, cards) = (Arc::clone(&self.channel), self.cards.clone());
@@ -111,11 +113,7 @@ impl CardPublisher {
                     return PostedCard::Missing;
                 }
                 Err(DeliveryError::Invalid(error)) => {
-                    error!(?error, "Discord rejected the card");
-                    let told = responder.refuse(&Refusal::CardRejected).await;
-                    self.report(EngineInput::CardRejected { request: self.request }).await;
-                    self.until_ended().await;
-                    return if told.is_ok() { PostedCard::Refused } else { PostedCard::Missing };
+                    return self.give_up_card(&error, Some(responder.as_ref())).await;
                 }
                 Err(error) => {
                     warn!(?error, "the card could not be the answer; posting it by itself");
@@ -127,6 +125,10 @@ impl CardPublisher {
             match self.find_or_post().await {
                 Ok(Some(message)) => {
                     self.report_posted(message, false).await;
+                    if let Some(responder) = responder {
+                        // Otherwise a deferral would show "thinking…" until Discord gives it up.
+                        refuse(responder, Refusal::CardByItself);
+                    }
                     return PostedCard::There(MessageRef { channel, message }, None);
                 }
                 Ok(None) => return PostedCard::Missing,
@@ -141,10 +143,7 @@ impl CardPublisher {
                     return PostedCard::Missing;
                 }
                 Err(DeliveryError::Invalid(error)) => {
-                    error!(?error, "Discord rejected the card");
-                    self.report(EngineInput::CardRejected { request: self.request }).await;
-                    self.until_ended().await;
-                    return PostedCard::Missing;
+                    return self.give_up_card(&error, responder.as_deref()).await;
                 }
                 Err(DeliveryError::Refused(error)) if self.newest().request.resolution().is_some() => {
                     warn!(?error, "the card was refused; only the result is posted");
@@ -161,6 +160,19 @@ impl CardPublisher {
                 }
             }
         }
+    }
+
+    /// Discord rejects the card, and always will. The person who asked is told privately, as long as their command can be
+    /// answered; else everybody is told.
+    async fn give_up_card(&mut self, error: &anyhow::Error, responder: Option<&dyn Responder>) -> PostedCard {
+        error!(?error, "Discord rejected the card");
+        let is_told = match responder {
+            Some(responder) => responder.refuse(&Refusal::CardRejected).await.is_ok(),
+            None => false,
+        };
+        self.report(EngineInput::CardRejected { request: self.request }).await;
+        self.until_ended().await;
+        if is_told { PostedCard::Refused } else { PostedCard::Missing }
     }
 
     /// `None` if the request has ended, its result is in the channel, and its card is not.
@@ -309,7 +321,7 @@ impl CardPublisher {
         let _ = self.cards.wait_for(|card| card.request.resolution().is_some()).await;
     }
 
-    /// Until the request is no longer open: what the card shows then is not to wait for anything.
+    /// Waits until the request is no longer open, because the card must show that without delay.
     async fn until_decided(&mut self) {
         let _ = self.cards.wait_for(|card| !card.request.is_open()).await;
     }
@@ -321,7 +333,7 @@ impl CardPublisher {
             DeliveryError::Postponed { wait, .. } => (*wait).max(*retry),
             _ => *retry,
         };
-        // What Discord refuses is allowed again by people, and counts against the bot meanwhile.
+        // A refusal lasts until people change permissions, and repeated refusals count against the bot.
         let last = if matches!(error, DeliveryError::Refused(_)) { LAST_REFUSED_RETRY } else { LAST_RETRY };
         *retry = (*retry * 2).min(last);
         let state = self.newest().request.state;

@@ -16,7 +16,7 @@ const EARLY_REACTIONS: usize = 256;
 /// and a flood of reactions to other messages delays no approval.
 const SEARCH_EVERY: Duration = Duration::from_millis(200);
 
-/// Messages that people reacted to while cards were awaited whose messages are not known yet.
+/// Messages that people reacted to while a card was being posted, because one of them may turn out to be that card.
 #[derive(Default)]
 pub(super) struct EarlyReactions {
     messages: BTreeSet<MessageId>,
@@ -74,8 +74,8 @@ impl Engine {
         (request.details.channel == card.channel).then_some(request.id)
     }
 
-    /// Discord shows a card, people react to it and another process may replace it, before its id is known and recorded. It
-    /// is read then.
+    /// Notes an event about a message that may be a card whose id is not recorded yet: people may react to such a card, and
+    /// another process may replace it. Its reactions are read as soon as its id is known.
     pub(super) fn remember_early_event(&mut self, card: MessageRef) {
         if self.store.open_requests().all(|request| request.card.is_some()) {
             self.early_reactions = EarlyReactions::default();

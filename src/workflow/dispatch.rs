@@ -61,100 +61,80 @@ impl Engine {
     async fn handle_now(&mut self, input: EngineInput) -> Result<(), LedgerError> {
         match input {
             EngineInput::CreateRequest { request, by, target, snapshot, responder } => {
-                self.create(request, &by, &target, &snapshot, responder).await
+                self.create(request, &by, &target, &snapshot, responder).await?;
             }
             EngineInput::UnauthorizedCommand { by } => {
-                self.store.record_attempt(self.clock.now(), by, RefusalReason::NotARequester).await
+                self.store.record_attempt(self.clock.now(), by, RefusalReason::NotARequester).await?;
             }
             EngineInput::ReactionAdded { card, vote, reaction, member } => {
-                self.reaction_added(card, vote, reaction, member).await
+                self.reaction_added(card, vote, reaction, member).await?;
             }
             EngineInput::ReactionRemoved { card, vote, reaction } => {
-                self.reaction_removed(card, vote, reaction).await
+                self.reaction_removed(card, vote, reaction).await?;
             }
-            EngineInput::ReactionsCleared { card, vote } => self.reactions_cleared(card, vote).await,
-            EngineInput::MessageDeleted { card } => self.message_deleted(card).await,
-            EngineInput::ChannelDeleted { channel } => self.channel_deleted(channel).await,
-            EngineInput::EventsInterrupted => {
-                self.events_interrupted();
-                Ok(())
-            }
-            EngineInput::EventsRestored { is_complete } => {
-                self.events_restored(is_complete);
-                Ok(())
-            }
-            EngineInput::EventsMissed => {
-                self.read_all_reactions();
-                Ok(())
-            }
-            EngineInput::EventsMissedIn { channels } => {
-                self.read_reactions_in(&channels);
-                Ok(())
-            }
-            EngineInput::Stop => {
-                self.is_stopping = true;
-                Ok(())
-            }
+            EngineInput::ReactionsCleared { card, vote } => self.reactions_cleared(card, vote).await?,
+            EngineInput::MessageDeleted { card } => self.message_deleted(card).await?,
+            EngineInput::ChannelDeleted { channel } => self.channel_deleted(channel).await?,
+            EngineInput::EventsInterrupted => self.events_interrupted(),
+            EngineInput::EventsRestored { is_complete } => self.events_restored(is_complete),
+            EngineInput::EventsMissed => self.read_all_reactions(),
+            EngineInput::EventsMissedIn { channels } => self.read_reactions_in(&channels),
+            EngineInput::Stop => self.is_stopping = true,
             EngineInput::CardPosted { request, message, is_answer } => {
-                self.card_posted(request, message, is_answer).await
+                self.card_posted(request, message, is_answer).await?;
             }
             EngineInput::ReminderPosted { request, message } => {
-                self.apply(request, DecisionInput::ReminderPosted { message }).await
+                self.apply(request, DecisionInput::ReminderPosted { message }).await?;
             }
             EngineInput::EndingFound { request, ending } => {
-                self.apply(request, DecisionInput::EndingFound { ending }).await
+                self.apply(request, DecisionInput::EndingFound { ending }).await?;
             }
             EngineInput::CardSearchFailed { request, why, is_refused } => {
-                self.card_search_failed(request, why, is_refused).await
+                self.card_search_failed(request, why, is_refused).await?;
             }
-            EngineInput::AnsweredElsewhere { request } => self.answered_elsewhere(request).await,
-            EngineInput::AnotherProcessSeen { channel } => self.another_process_seen(channel).await,
-            EngineInput::MarkSeen { card, mark } => self.mark_seen(card, mark).await,
-            EngineInput::UnknownCardFound { card, mark } => {
-                self.unknown_card_found(card, mark);
-                Ok(())
-            }
+            EngineInput::AnsweredElsewhere { request } => self.answered_elsewhere(request).await?,
+            EngineInput::AnotherProcessSeen { channel } => self.another_process_seen(channel).await?,
+            EngineInput::MarkSeen { card, mark } => self.mark_seen(card, mark).await?,
+            EngineInput::UnknownCardFound { card, mark } => self.unknown_card_found(card, mark),
             EngineInput::VoteEmojiMissing { request } => {
                 if let Some(open) = self.open_requests.get_mut(&request) {
                     open.vote_emoji = VoteEmojiState::Missing;
                     self.publish(request);
                 }
-                Ok(())
             }
             EngineInput::CardRejected { request } => {
                 let detail = "Discord rejected its card".to_owned();
-                self.apply(request, DecisionInput::Withdraw { detail }).await
+                self.apply(request, DecisionInput::Withdraw { detail }).await?;
             }
             EngineInput::CardMissing { request } => {
                 let detail = "its card was deleted";
-                self.apply(request, DecisionInput::CardDeleted { detail }).await
+                self.apply(request, DecisionInput::CardDeleted { detail }).await?;
             }
             EngineInput::ResultDelivered { request } => {
                 self.open_requests.remove(&request);
-                self.ledger.mark_delivered(request).await
+                self.ledger.mark_delivered(request).await?;
             }
-            EngineInput::TargetObserved { target, snapshot } => self.target_observed(&target, snapshot).await,
+            EngineInput::TargetObserved { target, snapshot } => {
+                self.target_observed(&target, snapshot).await?;
+            }
             EngineInput::ReactionsFetched { request, read, reactions } => {
-                self.reactions_fetched(request, read, reactions).await
+                self.reactions_fetched(request, read, reactions).await?;
             }
             EngineInput::ReactionFetchFailed { request, read, why } => {
                 self.reaction_fetch_failed(request, read, why);
-                Ok(())
             }
-            EngineInput::ReactionReadOverdue { request, read } => {
-                self.reaction_read_overdue(request, read);
-                Ok(())
-            }
+            EngineInput::ReactionReadOverdue { request, read } => self.reaction_read_overdue(request, read),
             EngineInput::ReactingMemberFetched { request, vote, user, member } => {
-                self.reacting_member_fetched(request, vote, user, member.as_ref()).await
+                self.reacting_member_fetched(request, vote, user, member.as_ref()).await?;
             }
             EngineInput::QuorumChecked { request, check, is_complete } => {
-                self.quorum_checked(request, &check, is_complete).await
+                self.quorum_checked(request, &check, is_complete).await?;
             }
             EngineInput::ExecutionFinished { request, resolution } => {
-                self.execution_finished(request, resolution).await
+                self.execution_finished(request, resolution).await?;
             }
         }
+        Ok(())
     }
 
     /// Decides what `command` means for the request, records the decision, and only then acts on it.
@@ -164,9 +144,7 @@ impl Engine {
         command: DecisionInput<'_>,
     ) -> Result<(), LedgerError> {
         let (now, began) = (self.clock.now(), Instant::now());
-        let Some(before) = self.store.get(id).cloned() else {
-            return Ok(());
-        };
+        let Some(before) = self.store.get(id).cloned() else { return Ok(()) };
         let target = &before.details.target;
         let is_about_messages = matches!(
             command,

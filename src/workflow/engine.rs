@@ -20,7 +20,7 @@ use super::log;
 use super::monitor::OBSERVE_EVERY;
 use super::open_request::{ChannelLook, OpenRequest};
 use super::ports::{CardContent, ChannelAlert, Clock, IncidentChannel, Ledger, LedgerError, Responder};
-use super::reaction_reads::{ReadLimit, Reader};
+use super::reaction_reader::{ReadLimit, Reader};
 use super::resume::InterruptedExecution;
 use super::store::RequestStore;
 use super::targets::{CurrentTargets, TargetRegistry};
@@ -71,7 +71,7 @@ pub struct Engine {
     /// Channels that were told that reactions cannot be read.
     pub(super) unreadable_channels: BTreeSet<ChannelId>,
     /// When each channel was last told that another process acts with the same token.
-    pub(super) told_of_another_process: BTreeMap<ChannelId, Instant>,
+    pub(super) another_process_reported: BTreeMap<ChannelId, Instant>,
     /// When the ledger was last searched for an unknown card.
     pub(super) last_card_search: Option<Instant>,
     /// The running executions. They end with the engine: nothing is signalled when nobody could record the result.
@@ -114,7 +114,7 @@ impl Engine {
             health: watch::Sender::default(),
             unknown_cards: UnknownCards::default(),
             unreadable_channels: BTreeSet::new(),
-            told_of_another_process: BTreeMap::new(),
+            another_process_reported: BTreeMap::new(),
             last_card_search: None,
             executions: JoinSet::new(),
             deferred: VecDeque::new(),
@@ -202,6 +202,9 @@ impl Engine {
         if self.is_ledger_failing {
             // Everything is taken up anew once the ledger works again.
             return;
+        }
+        for open in self.open_requests.values_mut() {
+            open.reads.forget_uncounted_denials();
         }
         self.read_all_reactions();
         let open: Vec<_> = self.store.open_requests().map(|request| request.id).collect();
@@ -293,15 +296,11 @@ impl Engine {
     pub(super) fn card_content(&self, id: RequestId) -> Option<CardContent> {
         let request = self.store.get(id)?.clone();
         let open = self.open_requests.get(&id);
-        let watched = open.map(|open| open.sessions.as_slice()).unwrap_or_default();
-        let backends = request.details.backends.iter().enumerate();
+        let monitored = open.map(|open| open.sessions.as_slice()).unwrap_or_default();
+        let on_card =
+            |index: usize| monitored.get(index).map(|session| session.on_card.clone()).unwrap_or_default();
         Some(CardContent {
-            sessions: backends
-                .map(|(index, backend)| {
-                    let watched = watched.get(index);
-                    watched.map(|watched| watched.on_card(backend)).unwrap_or_default()
-                })
-                .collect(),
+            sessions: (0..request.details.backends.len()).map(on_card).collect(),
             approvers: self.targets.approvers(&request.details.target),
             is_superseded: open.is_some_and(|open| open.is_superseded),
             owner: request.details.backends.first().and_then(|backend| self.targets.owner(&backend.session)),

@@ -76,13 +76,9 @@ pub(super) async fn execute(
 
 /// How a request ends that is approved after its target was removed from the configuration.
 pub(super) fn unconfigured_target(approved: &Approved) -> Resolution {
-    let backends = approved.backends().iter().map(|backend| BackendResolution {
-        pid: backend.identity.pid,
-        outcome: Outcome::Unreachable,
-        elapsed: None,
-        signal_sent: Some(false),
-        detail: TARGET_REMOVED.detail.to_owned(),
-        postgres: None,
+    let backends = approved.backends().iter().map(|backend| {
+        let detail = TARGET_REMOVED.detail.to_owned();
+        BackendResolution::unanswered(backend.identity.pid, Outcome::Unreachable, Some(false), detail)
     });
     Resolution::of_execution(backends.collect(), None)
 }
@@ -143,8 +139,8 @@ pub(super) fn describe_now(backend: &RequestedBackend, found: SessionResult) -> 
     }
 }
 
-/// Looks at the signalled sessions until the effect is seen on each of them or the time is up. Returns when all of them were
-/// last seen without it; `None` if it was seen on none.
+/// Looks at the signalled sessions until each shows the effect, or the time is up. Returns the last time at which none of them
+/// showed it; `None` if none ever did.
 async fn watch(
     approved: &Approved,
     resolutions: &mut [BackendResolution],

@@ -1,4 +1,5 @@
-//! Tells people that their reactions do not count: everybody of one moment in one message, after the results that are owed.
+//! Explains to people why their reactions do not count: in one message for all who react at about the same time, after the
+//! results that are still to be posted.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -49,7 +50,7 @@ impl Engine {
         for (id, people) in &mut pending {
             let Some(request) = self.store.get(*id) else { continue };
             let channel = request.details.channel;
-            let must_wait = not_before.contains_key(&channel) || self.is_result_owed_beside(request);
+            let must_wait = not_before.contains_key(&channel) || self.is_delivering_to_channel_of(request);
             let told = if must_wait { 0 } else { PEOPLE_IN_MESSAGE.min(people.len()) };
             let later = people.split_off(told);
             if !later.is_empty() {
@@ -66,7 +67,7 @@ impl Engine {
     }
 
     /// Whether a result is on its way to the channel of `request`. Discord allows a channel five messages in five seconds.
-    fn is_result_owed_beside(&self, request: &Request) -> bool {
+    fn is_delivering_to_channel_of(&self, request: &Request) -> bool {
         self.open_requests.iter().any(|(id, open)| {
             let other = self.store.get(*id);
             OpenRequest::is_delivering(open)

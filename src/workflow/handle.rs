@@ -167,9 +167,7 @@ fn visible_targets<'r>(
     if visible.is_empty() {
         return Err(Refusal::NotAViewer);
     }
-    let Some(wanted) = name else {
-        return Ok(visible);
-    };
+    let Some(wanted) = name else { return Ok(visible) };
     match visible.get_key_value(wanted) {
         Some((name, target)) => Ok(BTreeMap::from([(*name, *target)])),
         None => Err(Refusal::UnknownTarget {

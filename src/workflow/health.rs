@@ -22,7 +22,6 @@ pub struct EngineHealth {
 }
 
 impl EngineHealth {
-    /// The problems at `now`, for people.
     pub fn problems(&self, now: Instant) -> Vec<String> {
         let another_process = self.another_process.filter(|seen| now - *seen < UNHEALTHY_FOR);
         another_process
@@ -44,9 +43,7 @@ impl Engine {
         let channel = self.store.get(id).map(|request| request.details.channel);
         let open = self.open_requests.get_mut(&id);
         let why = open.and_then(|open| open.reads.note_overdue(read));
-        let (Some(channel), Some(why)) = (channel, why) else {
-            return;
-        };
+        let (Some(channel), Some(why)) = (channel, why) else { return };
         self.report_unreadable();
         if self.unreadable_channels.insert(channel) {
             self.alert_channel(channel, ChannelAlert::ReactionsUnreadable { why });

@@ -15,7 +15,7 @@
 //! | `health` | what keeps requests from being decided |
 //! | `creation` | turns a command into a request, or refuses it |
 //! | `reactions`, `card_search` | what people do to cards; which card a message is |
-//! | `reaction_reads`, `member_lookup` | reading reactions that may be unseen; who people are in the guild now |
+//! | `reaction_reads`, `reaction_reader`, `member_lookup` | what is known of the reactions on a card; reading those that may be unseen; who people are in the guild now |
 //! | `explanations` | tells people that their reactions do not count |
 //! | `execution` | signal, confirm, resolve |
 //! | `reminder` | mentions the approvers in replies to a card |
@@ -42,6 +42,7 @@ mod member_lookup;
 mod monitor;
 mod open_request;
 pub mod ports;
+mod reaction_reader;
 mod reaction_reads;
 mod reactions;
 pub mod refusal;

@@ -19,7 +19,7 @@ use crate::domain::lock_graph::LockGraph;
 use crate::domain::outcome::Outcome;
 use crate::domain::request::{Request, RequestState};
 use crate::domain::session::{Session, Snapshot};
-use crate::domain::session_diff::{Observation, SessionChange, is_material, material_changes};
+use crate::domain::session_diff::{Observation, is_material, material_changes};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::waiters::WaiterSummary;
 
@@ -27,110 +27,90 @@ use crate::domain::waiters::WaiterSummary;
 pub(super) const OBSERVE_EVERY: Duration = Duration::from_secs(4);
 
 /// What is known of one session of an open request.
+#[derive(Default)]
 pub(super) struct MonitoredSession {
-    /// When it was last seen; `None` if not since the bot started.
-    seen: Option<Look>,
-    latest: Observation,
+    /// The order of the snapshot that showed it last; `None` if none has since the bot started.
+    order: Option<u64>,
     /// Those that wait for it; `None` until it is seen.
-    waiters: Option<KnownWaiters>,
-    queue: WaiterSummary,
-    is_on_standby: bool,
-    changes: Vec<SessionChange>,
-    /// How it ended by itself, if it did.
-    lapsed: Option<String>,
+    pub(super) waiters: Option<KnownWaiters>,
+    /// What the card shows of it besides what was recorded.
+    pub(super) on_card: SessionOnCard,
+}
+
+/// A snapshot of a target with open requests.
+struct ObservedTarget<'a> {
+    snapshot: &'a Snapshot,
+    /// By killgate's clock.
+    now: Timestamp,
+    locks: LockGraph,
 }
 
 impl MonitoredSession {
     /// The sessions of a new request, and who waited for each when it was made.
     pub(super) fn of_request(details: &RequestDetails, snapshot: &Snapshot) -> Vec<Self> {
         let locks = LockGraph::from_snapshot(snapshot);
-        let watched = details.backends.iter().map(|backend| Self {
-            seen: Some(Look::of(snapshot, details.asked_at)),
-            waiters: Some(known_waiters(backend.identity.pid, snapshot, &locks)),
-            queue: WaiterSummary::of(backend.identity.pid, snapshot, &locks),
-            is_on_standby: snapshot.is_standby,
-            ..Self::recorded(backend)
+        let observed = ObservedTarget { snapshot, now: details.asked_at, locks };
+        let monitored = details.backends.iter().map(|backend| {
+            let mut monitored = Self::default();
+            monitored.note_seen(backend.identity.pid, &observed);
+            monitored
         });
-        watched.collect()
+        monitored.collect()
     }
 
-    /// The session as the ledger recorded it. Who waits for it is not known until it is seen again.
-    pub(super) fn recorded(backend: &RequestedBackend) -> Self {
-        Self {
-            seen: None,
-            latest: Observation { session: backend.session.clone(), waiters: backend.waiters },
-            waiters: None,
-            queue: WaiterSummary::default(),
-            is_on_standby: false,
-            changes: Vec::new(),
-            lapsed: None,
-        }
-    }
-
-    pub(super) fn waiters(&self) -> Option<&KnownWaiters> {
-        self.waiters.as_ref()
-    }
-
-    /// What the card shows of it besides what was recorded.
-    pub(super) fn on_card(&self, backend: &RequestedBackend) -> SessionOnCard {
-        let differs = self.latest.session != backend.session || self.latest.waiters != backend.waiters;
-        SessionOnCard {
-            latest: differs.then(|| self.latest.clone()),
-            waiting_pids: self.waiters.iter().flat_map(KnownWaiters::keys).copied().collect(),
-            queue: self.queue.clone(),
-            seen_at: self.seen.map(|look| look.taken_at),
-            own_seen_at: self.seen.map(|look| look.own_time),
-            is_on_standby: self.is_on_standby,
-            changes: self.changes.clone(),
-            lapsed: self.lapsed.clone(),
-        }
-    }
-
-    /// Updates it with what `snapshot` shows; whether anything changed that the card shows.
+    /// Updates it with what `observed` shows; whether anything changed that the card shows.
     fn observe(
         &mut self,
         details: &RequestDetails,
         backend: &RequestedBackend,
         observed: &ObservedTarget<'_>,
     ) -> bool {
-        let look = Look::of(observed.snapshot, observed.now);
-        let is_older = self.seen.is_some_and(|seen| seen.order > look.order);
+        let is_older = self.order.is_some_and(|order| order > observed.snapshot.order);
         if is_older && details.server.is_same(observed.snapshot.server) {
             // It was on its way when the request was made, and says nothing about what happened since.
             return false;
         }
         match binding::status(details, backend, observed.snapshot) {
-            BindingStatus::Lapsed(detail) => {
-                let is_new = self.lapsed.is_none();
-                self.lapsed = Some(detail);
-                is_new
-            }
+            BindingStatus::Lapsed(detail) => self.on_card.lapsed.replace(detail).is_none(),
             BindingStatus::Hidden => false,
-            BindingStatus::Holds(session) => {
-                self.is_on_standby = observed.snapshot.is_standby;
-                self.queue = WaiterSummary::of(session.pid, observed.snapshot, &observed.locks);
-                self.update(look, session, known_waiters(session.pid, observed.snapshot, &observed.locks))
-            }
+            BindingStatus::Holds(session) => self.update(backend, session, observed),
         }
     }
 
-    fn update(&mut self, look: Look, session: &Session, waiters: KnownWaiters) -> bool {
-        self.seen = Some(look);
-        let observation = Observation {
-            session: session.clone(),
-            waiters: u32::try_from(waiters.len()).unwrap_or(u32::MAX),
-        };
-        let changes = material_changes(&self.latest, &observation);
-        let is_changed = self.waiters.as_ref().is_none_or(|known| !known.keys().eq(waiters.keys()))
-            || is_material(&self.latest.session, session);
-        self.waiters = Some(waiters);
-        if !changes.is_empty() {
-            self.changes = changes;
-        } else if !is_changed {
+    fn update(
+        &mut self,
+        backend: &RequestedBackend,
+        session: &Session,
+        observed: &ObservedTarget<'_>,
+    ) -> bool {
+        let have_waiters_changed = self.note_seen(session.pid, observed);
+        let waiters = u32::try_from(self.on_card.waiting_pids.len()).unwrap_or(u32::MAX);
+        let recorded = Observation { session: backend.session.clone(), waiters: backend.waiters };
+        let previous = self.on_card.latest.as_ref().unwrap_or(&recorded);
+        let latest = Observation { session: session.clone(), waiters };
+        let changes = material_changes(previous, &latest);
+        if changes.is_empty() && !have_waiters_changed && !is_material(&previous.session, session) {
             return false;
         }
-        self.latest = observation;
+        if !changes.is_empty() {
+            self.on_card.changes = changes;
+        }
+        self.on_card.latest = Some(latest).filter(|latest| *latest != recorded);
         true
+    }
+
+    /// Notes that `observed` shows it, and who waits for it; whether those are others than before.
+    fn note_seen(&mut self, pid: Pid, ObservedTarget { snapshot, now, locks }: &ObservedTarget<'_>) -> bool {
+        let waiters = known_waiters(pid, snapshot, locks);
+        let have_changed = self.waiters.as_ref().is_none_or(|known| !known.keys().eq(waiters.keys()));
+        self.order = Some(snapshot.order);
+        self.on_card.waiting_pids = waiters.keys().copied().collect();
+        self.on_card.queue = WaiterSummary::of(pid, snapshot, locks);
+        self.on_card.seen_at = Some(snapshot.taken_at);
+        self.on_card.own_seen_at = Some(*now);
+        self.on_card.is_on_standby = snapshot.is_standby;
+        self.waiters = Some(waiters);
+        have_changed
     }
 }
 
@@ -138,29 +118,6 @@ fn known_waiters(pid: Pid, snapshot: &Snapshot, locks: &LockGraph) -> KnownWaite
     let waiters = locks.all_waiters(pid);
     let sessions = snapshot.sessions.iter().filter(|session| waiters.contains(&session.pid));
     sessions.map(|session| (session.pid, session.identity())).collect()
-}
-
-/// When a snapshot was taken.
-#[derive(Clone, Copy)]
-struct Look {
-    order: u64,
-    /// By the target's clock.
-    taken_at: Timestamp,
-    /// By killgate's clock.
-    own_time: Timestamp,
-}
-
-impl Look {
-    fn of(snapshot: &Snapshot, own_time: Timestamp) -> Self {
-        Self { order: snapshot.order, taken_at: snapshot.taken_at, own_time }
-    }
-}
-
-struct ObservedTarget<'a> {
-    snapshot: &'a Snapshot,
-    /// By killgate's clock.
-    now: Timestamp,
-    locks: LockGraph,
 }
 
 impl Engine {
@@ -223,21 +180,20 @@ impl Engine {
         observed: &ObservedTarget<'_>,
     ) -> Result<(), LedgerError> {
         let open = self.open_requests.entry(id).or_default();
-        if open.sessions.is_empty() {
-            open.sessions = details.backends.iter().map(MonitoredSession::recorded).collect();
-        }
+        open.sessions.resize_with(details.backends.len(), MonitoredSession::default);
         let mut is_changed = false;
-        for (watched, backend) in open.sessions.iter_mut().zip(&details.backends) {
-            if !watched.observe(details, backend, observed) {
+        for (monitored, backend) in open.sessions.iter_mut().zip(&details.backends) {
+            if !monitored.observe(details, backend, observed) {
                 continue;
             }
             is_changed = true;
             let other = self.store.all().find(|other| other.id != id && has_ended(other, details, backend));
-            if let (Some(lapsed), Some(other)) = (&mut watched.lapsed, other) {
+            if let (Some(lapsed), Some(other)) = (&mut monitored.on_card.lapsed, other) {
                 *lapsed = format!("request #{} ended session {}", other.id, backend.identity.pid);
             }
         }
-        let lapsed: Option<Vec<_>> = open.sessions.iter().map(|watched| watched.lapsed.as_deref()).collect();
+        let lapsed: Option<Vec<_>> =
+            open.sessions.iter().map(|monitored| monitored.on_card.lapsed.as_deref()).collect();
         if let Some(lapsed) = lapsed {
             let detail = lapsed.join("; ");
             return self.apply(id, DecisionInput::Lapse { detail }).await;

@@ -1,17 +1,21 @@
 //! What the engine keeps about one request, until its result is in the channel, besides what the ledger says of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::monitor::MonitoredSession;
-use super::ports::{CardContent, ExecutionHold};
+use super::ports::{CardContent, ExecutionHold, Vote};
 use super::reaction_reads::ReactionReads;
 use super::released::KnownWaiters;
 use crate::domain::decision::ApprovalLoss;
 use crate::domain::ids::{Person, UserId};
 use crate::domain::request::Request;
+
+/// How often an approval that was taken back is recorded again at once. Each further time takes a second longer.
+const TAKEN_BACK_AT_ONCE: u32 = 9;
 
 #[derive(Default)]
 pub(super) struct OpenRequest {
@@ -21,13 +25,15 @@ pub(super) struct OpenRequest {
     pub(super) sessions: Vec<MonitoredSession>,
     /// Whether this process has posted the card or found it open. Before that its reactions are not read.
     pub(super) is_card_open: bool,
-    /// Whether the channel may show an end that a ledger which was set back does not know. Before it was looked at, the
-    /// request does not end in another way: that would say that nothing was signalled.
+    /// A ledger that was restored from an older copy may not know that the request has ended, while its channel shows that. Until
+    /// the channel was looked at, the request does not end in another way, which would say that nothing was signalled.
     pub(super) channel: ChannelLook,
     /// Who denied or withdrew it before that.
     pub(super) early_denials: Vec<Person>,
     pub(super) reads: ReactionReads,
     pub(super) quorum_check: Option<RunningQuorumCheck>,
+    /// How often people took back an approval that counted.
+    pub(super) taken_back: BTreeMap<UserId, u32>,
     /// Whose approving reaction stands and no longer counts, and why.
     pub(super) not_counting: BTreeMap<UserId, ApprovalLoss>,
     pub(super) is_executing: bool,
@@ -87,9 +93,17 @@ impl OpenRequest {
         }
     }
 
+    /// How long an approval of `user` has to last before it is recorded, if they took it back many times. So nobody fills the
+    /// ledger by clicking, and the approval that stays counts.
+    pub(super) fn approval_pause(&self, vote: Vote, user: UserId) -> Option<Duration> {
+        let times = self.taken_back.get(&user).filter(|_| vote == Vote::Approve)?;
+        let over = times.checked_sub(TAKEN_BACK_AT_ONCE).filter(|over| *over > 0)?;
+        Some(Duration::from_secs(over.into()))
+    }
+
     /// Those that wait for its sessions; `None` before each was seen.
     pub(super) fn known_waiters(&self) -> Option<KnownWaiters> {
-        let waiters = self.sessions.iter().map(MonitoredSession::waiters);
+        let waiters = self.sessions.iter().map(|session| session.waiters.as_ref());
         let waiters: Vec<_> = waiters.collect::<Option<_>>().filter(|all: &Vec<_>| !all.is_empty())?;
         Some(waiters.into_iter().flatten().map(|(pid, waiter)| (*pid, *waiter)).collect())
     }

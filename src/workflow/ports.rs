@@ -43,7 +43,7 @@ pub trait Target: Send + Sync {
     /// workers, and all that wait for a lock. Costs less than all sessions do.
     async fn look_up(&self, pids: &BTreeSet<Pid>) -> Result<Arc<Snapshot>, TargetUnreachable>;
 
-    /// A decision to signal is about to be recorded: what does not depend on it can be done meanwhile.
+    /// Announces that a decision to signal is about to be recorded, so that preparations can be made meanwhile.
     fn expect_signal(&self) {}
 
     /// Checks for each approved session, in one statement each, that it is still the approved one, on the server it was
@@ -140,8 +140,9 @@ pub trait IncidentChannel: Send + Sync {
     /// Tells everybody in the channel about something that keeps requests from being decided.
     async fn post_alert(&self, channel: ChannelId, alert: ChannelAlert) -> Result<(), DeliveryError>;
 
-    /// The reactions of this kind that people have on the card now.
-    async fn reactions(&self, card: MessageRef, vote: Vote) -> Result<Vec<UserReaction>, DeliveryError>;
+    /// Whose card the message is now, and the reactions that people have on it.
+    async fn read_card(&self, card: MessageRef, priority: ReadPriority)
+    -> Result<CardReading, DeliveryError>;
 
     /// A member of the guild as they are now; `None` if Discord says that they are none. One such answer proves nothing: Discord
     /// gives it also during its outages.
@@ -158,12 +159,29 @@ pub trait Responder: Send + Sync {
     async fn refuse(&self, refusal: &Refusal) -> Result<(), DeliveryError>;
 }
 
-/// The message that an answer became.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AnswerMessage {
     pub message: MessageId,
     /// Whether it notified those whom it mentions. Discord notifies nobody of a deferred answer that is filled in.
     pub has_notified: bool,
+}
+
+/// Whether an approval waits for a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadPriority {
+    /// Nothing waits for it. It leaves room below Discord's rate limits.
+    Background,
+    /// Enough people have approved, and are executed on after it.
+    Urgent,
+}
+
+/// What is on a card.
+#[derive(Clone, Debug, Default)]
+pub struct CardReading {
+    /// `None` if the message is not a card of the bot.
+    pub mark: Option<CardMark>,
+    pub approving: Vec<UserReaction>,
+    pub denying: Vec<UserReaction>,
 }
 
 /// By which a message of the bot says to which request it belongs.

@@ -7,26 +7,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout_at};
-use tracing::{Instrument, warn};
+use tracing::Instrument;
 
 use super::input::{EngineInput, FetchedReactions};
 use super::log;
-use super::member_lookup::look_up_members;
-use super::ports::{DeliveryError, IncidentChannel, MessageRef, ReactionKind, UserReaction, Vote};
-use crate::domain::decision::{CardReactions, QuorumCheck};
-use crate::domain::ids::{RequestId, UserId};
+use super::ports::{MessageRef, ReactionKind, UserReaction, Vote};
+use super::reaction_reader::{Reader, check_quorum, look_up_all, read_until_done};
+use crate::domain::decision::CardReactions;
+use crate::domain::ids::UserId;
 
-/// How long to wait before the next attempt after a failure: doubled from the first to the last.
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-const LAST_RETRY: Duration = Duration::from_secs(15);
 /// After how long people are told why a card cannot be read.
 const OVERDUE_AFTER: Duration = Duration::from_secs(10);
-/// How many cards are read at the same time. Discord allows 50 calls a second in all.
-const CONCURRENT_READS: usize = 2;
 
 /// What is known about the reactions on one card.
 #[derive(Default)]
@@ -39,6 +33,10 @@ pub(super) struct ReactionReads {
     /// People whose denying reaction is on the card and who are being looked up. Until it is known who they are, nothing
     /// is executed.
     unknown_denying: BTreeSet<UserId>,
+    /// People whose denying reaction is on the card and did not count when it was decided.
+    uncounted_denying: BTreeSet<UserId>,
+    /// People who took their approval back so often that a new one is looked up once it has lasted.
+    settling: BTreeSet<UserId>,
     /// Says that the read must not wait for those of other cards.
     urgent: Arc<Notify>,
     /// What reads the card and looks people up. It ends with this.
@@ -62,25 +60,6 @@ enum ReadState {
     },
 }
 
-/// Limits how many cards are read at the same time.
-#[derive(Clone)]
-pub(super) struct ReadLimit(Arc<Semaphore>);
-
-impl Default for ReadLimit {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(CONCURRENT_READS)))
-    }
-}
-
-/// What reading and looking up take.
-#[derive(Clone)]
-pub(super) struct Reader {
-    pub(super) request: RequestId,
-    pub(super) channel: Arc<dyn IncidentChannel>,
-    pub(super) inputs: mpsc::Sender<EngineInput>,
-    pub(super) limit: ReadLimit,
-}
-
 impl ReactionReads {
     /// Whether a reaction may be on the card that has not been seen or not been decided.
     pub(super) fn has_unread(&self) -> bool {
@@ -102,12 +81,14 @@ impl ReactionReads {
         self.state = ReadState::Reading { changed: BTreeSet::new(), failure, since, is_overdue };
         self.unknown_denying.clear();
         self.tasks.abort_all();
+        self.settling.clear();
         let (read, reader, urgent) = (self.newest, reader.clone(), Arc::clone(&self.urgent));
+        let uncounted = self.uncounted_denying.clone();
         let span = log::request_span(reader.request);
         let reading = async move {
             let reading = async {
                 match card {
-                    Some(card) => read_until_done(reader.clone(), urgent, card, read).await,
+                    Some(card) => read_until_done(reader.clone(), urgent, card, (read, &uncounted)).await,
                     None => std::future::pending().await,
                 }
             };
@@ -215,6 +196,7 @@ impl ReactionReads {
         self.note_change(vote, reaction);
         if vote == Vote::Deny {
             self.unknown_denying.remove(&reaction.user);
+            self.uncounted_denying.remove(&reaction.user);
             return true;
         }
         let Some(kinds) = self.approving.get_mut(&reaction.user) else {
@@ -235,7 +217,18 @@ impl ReactionReads {
         }
         if vote != Some(Vote::Approve) {
             self.unknown_denying.clear();
+            self.uncounted_denying.clear();
         }
+    }
+
+    /// Notes that the denying reactions of these people do not count.
+    pub(super) fn note_uncounted_denials(&mut self, users: impl IntoIterator<Item = UserId>) {
+        self.uncounted_denying.extend(users);
+    }
+
+    /// Who may deny is decided anew by the next read.
+    pub(super) fn forget_uncounted_denials(&mut self) {
+        self.uncounted_denying.clear();
     }
 
     fn note_change(&mut self, vote: Vote, reaction: UserReaction) {
@@ -252,8 +245,22 @@ impl ReactionReads {
         self.look_up(reader, vote, vec![user]);
     }
 
+    /// Looks `user` up after `pause`, once however often they react until then.
+    pub(super) fn look_up_settled(&mut self, reader: &Reader, user: UserId, pause: Duration) {
+        if self.settling.insert(user) {
+            let reader = reader.clone();
+            let span = log::request_span(reader.request);
+            let settling = async move {
+                sleep(pause).await;
+                look_up_all(reader, Vote::Approve, vec![user]).await;
+            };
+            self.tasks.spawn(settling.instrument(span));
+        }
+    }
+
     /// Takes the answer to who `user` is; whether their reaction is still on the card.
     pub(super) fn note_looked_up(&mut self, vote: Vote, user: UserId) -> bool {
+        self.settling.remove(&user);
         match vote {
             Vote::Approve => self.approving.contains_key(&user),
             Vote::Deny => self.unknown_denying.remove(&user),
@@ -272,126 +279,5 @@ impl ReactionReads {
             let looking_up = look_up_all(reader.clone(), vote, users);
             self.tasks.spawn(looking_up.instrument(log::request_span(reader.request)));
         }
-    }
-}
-
-impl Reader {
-    async fn send(&self, input: EngineInput) {
-        // The engine is gone only when the process ends.
-        let _ = self.inputs.send(input).await;
-    }
-}
-
-async fn read_until_done(reader: Reader, urgent: Arc<Notify>, card: MessageRef, read: u64) {
-    let request = reader.request;
-    let mut retry = FIRST_RETRY;
-    loop {
-        let fetched = {
-            let _permit = tokio::select! {
-                // It is never closed.
-                permit = reader.limit.0.acquire() => permit.ok(),
-                () = urgent.notified() => None,
-            };
-            fetch_reactions(&reader, card).await
-        };
-        match fetched {
-            Ok(reactions) => {
-                reader.send(EngineInput::ReactionsFetched { request, read, reactions }).await;
-                return;
-            }
-            Err(DeliveryError::Gone) => {
-                reader.send(EngineInput::CardMissing { request }).await;
-                return;
-            }
-            Err(error) => {
-                warn!(?error, "the reactions on a card could not be read; trying again");
-                let why = error.with_cause();
-                reader.send(EngineInput::ReactionFetchFailed { request, read, why }).await;
-            }
-        }
-        sleep(retry).await;
-        retry = (retry * 2).min(LAST_RETRY);
-    }
-}
-
-/// First whose card the message is: another process may have replaced it unseen. Denials come before approvals: they stop
-/// the request, and nothing is executed before it is known who denies.
-async fn fetch_reactions(reader: &Reader, card: MessageRef) -> Result<FetchedReactions, DeliveryError> {
-    let channel = &reader.channel;
-    if let Some(mark) = channel.card_mark(card).await? {
-        reader.send(EngineInput::MarkSeen { card, mark }).await;
-    }
-    let mut fetched = FetchedReactions {
-        denying: channel.reactions(card, Vote::Deny).await?,
-        ..FetchedReactions::default()
-    };
-    let denying: BTreeSet<_> = fetched.denying.iter().map(|reaction| reaction.user).collect();
-    let mut members = look_up_members(channel, denying);
-    while let Some((_, member)) = members.next().await {
-        fetched.denying_members.extend(member?);
-    }
-    fetched.approving = channel.reactions(card, Vote::Approve).await?;
-    Ok(fetched)
-}
-
-/// Looks each of them up until Discord answers. One whom Discord cannot look up does not hold up the others.
-async fn look_up_all(reader: Reader, vote: Vote, users: Vec<UserId>) {
-    let mut remaining = users;
-    let mut retry = FIRST_RETRY;
-    while !remaining.is_empty() {
-        let mut failed = Vec::new();
-        let mut members = look_up_members(&reader.channel, remaining);
-        while let Some((user, member)) = members.next().await {
-            match member {
-                Ok(member) => {
-                    reader
-                        .send(EngineInput::ReactingMemberFetched {
-                            request: reader.request,
-                            vote,
-                            user,
-                            member,
-                        })
-                        .await;
-                }
-                Err(error) => {
-                    warn!(user = user.0, ?error, "a person who reacted could not be looked up");
-                    failed.push(user);
-                }
-            }
-        }
-        remaining = failed;
-        if !remaining.is_empty() {
-            sleep(retry).await;
-            retry = (retry * 2).min(LAST_RETRY);
-        }
-    }
-}
-
-/// Looks up everybody of `approvers` again, until Discord answers for all of them. Each attempt reports those for whom it
-/// answered, so that one whom it cannot look up does not hold up the others.
-async fn check_quorum(reader: Reader, approvers: BTreeSet<UserId>) {
-    let request = reader.request;
-    let mut retry = FIRST_RETRY;
-    loop {
-        let mut check = QuorumCheck::default();
-        let mut members = look_up_members(&reader.channel, approvers.iter().copied());
-        while let Some((user, member)) = members.next().await {
-            match member {
-                Ok(member) => {
-                    check.members.extend(member);
-                    check.checked.insert(user);
-                }
-                Err(error) => {
-                    warn!(user = user.0, ?error, "an approver could not be looked up again; trying again");
-                }
-            }
-        }
-        let is_complete = check.checked == approvers;
-        reader.send(EngineInput::QuorumChecked { request, check, is_complete }).await;
-        if is_complete {
-            return;
-        }
-        sleep(retry).await;
-        retry = (retry * 2).min(LAST_RETRY);
     }
 }

@@ -32,12 +32,17 @@ impl Engine {
             open.reads.note_added(vote, reaction);
             if member.is_none() {
                 open.reads.look_up_reacting(&reader, vote, reaction.user);
+            } else if let Some(pause) = open.approval_pause(vote, reaction.user) {
+                open.reads.look_up_settled(&reader, reaction.user, pause);
+                return Ok(());
             }
         }
-        match member {
-            Some(member) => self.vote(id, vote, &member, ReactionSource::Live).await,
-            None => Ok(()),
+        let Some(member) = member else { return Ok(()) };
+        self.vote(id, vote, &member, ReactionSource::Live).await?;
+        if let Some(open) = self.open_requests.get_mut(&id).filter(|_| vote == Vote::Deny) {
+            open.reads.note_uncounted_denials([member.id]);
         }
+        Ok(())
     }
 
     pub(super) async fn reacting_member_fetched(
@@ -98,6 +103,10 @@ impl Engine {
             let open = self.open_requests.get_mut(&id);
             if open.is_some_and(|open| open.not_counting.remove(&by).is_some()) {
                 self.publish(id);
+            }
+            let is_counted = self.store.get(id).is_some_and(|request| request.approvals.contains(&by));
+            if let Some(open) = self.open_requests.get_mut(&id).filter(|_| is_counted) {
+                *open.taken_back.entry(by).or_default() += 1;
             }
             self.apply(id, DecisionInput::RemoveApproval { by }).await?;
         }
@@ -281,6 +290,9 @@ impl Engine {
             self.alert_channel(channel, ChannelAlert::ReactionsReadable);
         }
         self.apply(id, DecisionInput::ReconcileReactions(&reactions)).await?;
+        if let Some(open) = self.open_requests.get_mut(&id) {
+            open.reads.note_uncounted_denials(reactions.denying.iter().map(|member| member.id));
+        }
         self.continue_execution(id);
         Ok(())
     }

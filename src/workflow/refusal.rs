@@ -24,66 +24,35 @@ const NOT_UNDERSTOOD: &str = "killgate could not read what Discord sent. Repeat 
 const CARD_REJECTED: &str = "Discord rejected the card of this request, so nobody could approve it, and it is withdrawn. \
     Operators of killgate find the cause in its log.";
 
+const CARD_BY_ITSELF: &str = "The answer to this command did not get through in time, so the card is a message of its own. Look for it in this channel.";
+
 /// Why a command is refused. Only the person who gave the command is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The channel is not configured; these are some that are.
-    WrongChannel {
-        served: Vec<ChannelId>,
-    },
+    WrongChannel { served: Vec<ChannelId> },
     /// A private thread of this channel.
-    PrivateThread {
-        channel: ChannelId,
-    },
+    PrivateThread { channel: ChannelId },
+    /// The person may view no target.
     NotAViewer,
+    /// The number cannot be a pid.
     NotAPid(InvalidPid),
     /// An option has an invalid value.
-    BadOption {
-        option: &'static str,
-        given: String,
-        expected: &'static str,
-    },
-    UnknownTarget {
-        given: String,
-        /// The targets that the person may view.
-        known: Vec<String>,
-    },
+    BadOption { option: &'static str, given: String, expected: &'static str },
+    /// No target has the given name. `known` are those that the person may view.
+    UnknownTarget { given: String, known: Vec<String> },
     /// Several targets have a backend with this pid.
-    Ambiguous {
-        pid: Pid,
-        targets: Vec<String>,
-    },
+    Ambiguous { pid: Pid, targets: Vec<String> },
     /// This target has a backend with this pid, and others may have one too: they did not answer.
-    MaybeAmbiguous {
-        pid: Pid,
-        target: String,
-        silent: Vec<String>,
-    },
+    MaybeAmbiguous { pid: Pid, target: String, silent: Vec<String> },
     /// No target has a backend with this pid. `postgres` is what PostgreSQL itself says about such a pid.
-    NoSuchBackend {
-        pid: Pid,
-        targets: Vec<String>,
-        postgres: Option<String>,
-    },
+    NoSuchBackend { pid: Pid, targets: Vec<String>, postgres: Option<String> },
     /// No target that answered has a backend with this pid, and one did not answer.
-    NotSeen {
-        pid: Pid,
-        answered: Vec<String>,
-        silent: String,
-        problem: String,
-    },
-    Unreachable {
-        target: String,
-        problem: String,
-    },
-    /// The domain rejects the request.
-    Rejected {
-        action: Action,
-        target: String,
-        error: CreationError,
-        /// Who looks after the session, where one is meant.
-        owner: Option<SessionOwner>,
-    },
+    NotSeen { pid: Pid, answered: Vec<String>, silent: String, problem: String },
+    /// The target could not be asked.
+    Unreachable { target: String, problem: String },
+    /// The domain rejects the request. `owner` looks after the session, if a protected one was asked for.
+    Rejected { action: Action, target: String, error: CreationError, owner: Option<SessionOwner> },
     /// A button, a menu or a form of another version.
     Outdated,
     /// A command, a button, a menu or a form for a target that is no longer configured.
@@ -91,15 +60,9 @@ pub enum Refusal {
     /// Sessions of several targets were picked.
     SeveralTargets,
     /// The selected session has ended.
-    Ended {
-        pid: Pid,
-        target: String,
-    },
+    Ended { pid: Pid, target: String },
     /// The selected session has ended, and its pid belongs to another one.
-    Replaced {
-        pid: Pid,
-        target: String,
-    },
+    Replaced { pid: Pid, target: String },
     /// The ledger does not accept records.
     LedgerDown,
     /// A command of another version or another tool.
@@ -108,6 +71,8 @@ pub enum Refusal {
     NotUnderstood,
     /// Discord rejected the card of the request.
     CardRejected,
+    /// The card is not the answer, but a message of its own.
+    CardByItself,
     /// The process is stopping.
     Stopping,
 }
@@ -140,11 +105,7 @@ impl Refusal {
                 verbatim("[access]")
             ),
             Self::NotAPid(invalid_pid) => format!("{invalid_pid}. /sessions lists the current pids."),
-            Self::BadOption {
-                option,
-                given,
-                expected,
-            } => format!(
+            Self::BadOption { option, given, expected } => format!(
                 "{} cannot be “{}”. Use {expected}.",
                 verbatim(option),
                 verbatim(&shorten(given))
@@ -169,23 +130,14 @@ impl Refusal {
                 verbatim(target),
                 join_names(silent, &verbatim)
             ),
-            Self::NoSuchBackend {
-                pid,
-                targets,
-                postgres,
-            } => {
+            Self::NoSuchBackend { pid, targets, postgres } => {
                 let message = postgres.as_ref().map_or(String::new(), |message| {
                     format!(" PostgreSQL says of such a pid: {}.", verbatim(message))
                 });
                 let no_such_session = no_such_session(*pid, &join_names(targets, &verbatim));
                 format!("{no_such_session}{message}")
             }
-            Self::NotSeen {
-                pid,
-                answered,
-                silent,
-                problem,
-            } => format!(
+            Self::NotSeen { pid, answered, silent, problem } => format!(
                 "No session on {} has pid {pid}, and {} could not be queried: {}. Nothing was requested. Try again.",
                 join_names(answered, &verbatim),
                 verbatim(silent),
@@ -217,6 +169,7 @@ impl Refusal {
             Self::UnknownCommand => UNKNOWN_COMMAND.to_owned(),
             Self::NotUnderstood => NOT_UNDERSTOOD.to_owned(),
             Self::CardRejected => CARD_REJECTED.to_owned(),
+            Self::CardByItself => CARD_BY_ITSELF.to_owned(),
             Self::Stopping => "killgate is stopping. Try again in a minute.".to_owned(),
         }
     }

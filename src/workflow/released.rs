@@ -1,4 +1,4 @@
-//! Who got what they waited for when sessions ended, and who has it now.
+//! Which waiting sessions got their locks when others ended, and who holds the locks now.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -49,9 +49,7 @@ pub(super) async fn report_released(
     let all_released = timeout(RELEASE_WITHIN, async {
         let mut wait = FIRST_WAIT;
         loop {
-            let Ok(snapshot) = target.snapshot(Freshness::Now).await else {
-                return;
-            };
+            let Ok(snapshot) = target.snapshot(Freshness::Now).await else { return };
             if !server.is_same(snapshot.server) {
                 return;
             }

@@ -8,7 +8,6 @@ use super::engine::Engine;
 use super::execution::describe_now;
 use super::input::EngineInput;
 use super::log;
-use super::monitor::MonitoredSession;
 use super::open_request::ChannelLook;
 use super::ports::Target;
 use crate::domain::event::{BackendResolution, RequestDetails, Resolution};
@@ -41,9 +40,9 @@ impl Engine {
             match &request.state {
                 RequestState::Open if !is_published => {
                     log::request_span(id).in_scope(|| info!("resuming an open request"));
-                    let sessions = request.details.backends.iter().map(MonitoredSession::recorded);
                     let open = self.open_requests.entry(id).or_default();
-                    open.sessions = sessions.collect();
+                    // Who waits for them is not known until they are seen again.
+                    open.sessions.clear();
                     open.channel = ChannelLook::Awaited;
                     // Its reactions are read once the publisher has found the card, and found it open.
                     self.read_reactions(id);
@@ -102,14 +101,8 @@ impl InterruptedExecution {
                 Some(found) => describe_now(backend, found),
                 None => format!("target {} is no longer configured", details.target),
             };
-            BackendResolution {
-                pid: backend.identity.pid,
-                outcome: Outcome::Unknown,
-                elapsed: None,
-                signal_sent,
-                detail: format!("{cause}; {now}"),
-                postgres: None,
-            }
+            let detail = format!("{cause}; {now}");
+            BackendResolution::unanswered(backend.identity.pid, Outcome::Unknown, signal_sent, detail)
         });
         Resolution::of_execution(backends.collect(), None)
     }

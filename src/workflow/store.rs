@@ -142,7 +142,7 @@ impl RequestStore {
         gauge!("killgate_open_requests").set(self.open.len() as f64);
     }
 
-    /// Not while loading: an undelivered result may be older than many others.
+    /// Not called while loading, because a request whose result is undelivered may be older than many others.
     fn evict_oldest_ended(&mut self) {
         while self.ended.len() > ENDED_IN_MEMORY {
             let evicted = self.ended.pop_front().and_then(|id| self.requests.remove(&id));

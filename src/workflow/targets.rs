@@ -10,11 +10,11 @@ use crate::domain::access::Access;
 use crate::domain::ids::Person;
 use crate::domain::owner::{OwnerRule, SessionOwner, owner_of};
 use crate::domain::policy::{RequestLimits, TargetPolicy};
+use crate::domain::protection::ProtectionRules;
 use crate::domain::request::Request;
 use crate::domain::session::Session;
 use crate::domain::timestamp::Timestamp;
 
-/// A target and its policy.
 #[derive(Clone)]
 pub struct TargetWithPolicy {
     pub target: Arc<dyn Target>,
@@ -51,15 +51,24 @@ impl TargetRegistry {
         visible.map(|(name, _)| name.as_str())
     }
 
+    /// The policy of the target of this name, if there is one.
+    pub fn policy(&self, target: &str) -> Option<&TargetPolicy> {
+        self.by_name.get(target).map(|target| &*target.policy)
+    }
+
     /// Who may do what on the target of this name.
     pub fn access(&self, target: &str) -> &Access {
-        self.by_name.get(target).map_or(&self.shared_access, |target| &target.policy.access)
+        self.policy(target).map_or(&self.shared_access, |policy| &policy.access)
+    }
+
+    /// Which sessions of the target of this name are never signalled.
+    pub fn protection(&self, target: &str) -> ProtectionRules {
+        self.policy(target).map(|policy| policy.protection.clone()).unwrap_or_default()
     }
 
     /// When the approvers of an open request are reminded, if they are.
     pub fn remind_at(&self, request: &Request) -> Option<Timestamp> {
-        let target = self.by_name.get(&request.details.target)?;
-        Some(request.details.asked_at.plus(target.policy.remind_after?))
+        Some(request.details.asked_at.plus(self.policy(&request.details.target)?.remind_after?))
     }
 
     /// Who looks after the session.

@@ -80,6 +80,11 @@ impl Database {
         self.cluster.connect(OWNER, &self.name).await.expect("connected")
     }
 
+    /// Its owner's sessions in it, as `ALTER ROLE` names them.
+    pub(crate) fn owner_here(&self) -> String {
+        format!("{OWNER} in database \"{}\"", self.name)
+    }
+
     pub(crate) async fn superuser(&self) -> Client {
         self.cluster.connect("postgres", &self.name).await.expect("connected")
     }

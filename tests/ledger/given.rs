@@ -1,5 +1,8 @@
 //! Requests to fill a ledger with.
 
+#[path = "../fixture/session.rs"]
+mod session_fixture;
+
 use std::time::Duration;
 
 use killgate::domain::event::{
@@ -9,8 +12,9 @@ use killgate::domain::event::{
 use killgate::domain::identity::{BackendIdentity, Pid, ServerIdentity};
 use killgate::domain::ids::{ChannelId, MessageId, RequestId, UserId};
 use killgate::domain::outcome::Outcome;
-use killgate::domain::session::{BackendType, Session, SessionState, WaitEvent};
+use killgate::domain::session::{Session, SessionState, WaitEvent};
 use killgate::domain::timestamp::Timestamp;
+use session_fixture::client_session;
 
 pub(crate) const ALICE: UserId = UserId(1_400_000_000_000_000_001);
 pub(crate) const BOB: UserId = UserId(1_400_000_000_000_000_002);
@@ -116,26 +120,16 @@ pub(crate) fn whole(request: u64, seconds: i64) -> Vec<LedgerEntry> {
 
 fn session(pid: Pid) -> Session {
     Session {
-        pid,
         backend_start: at(-3_600),
-        backend_type: BackendType::Client,
-        leader_pid: None,
         user: Some("checkout".to_owned()),
-        is_superuser: false,
-        is_own: false,
-        database: Some("shop".to_owned()),
         application: "checkout-7".to_owned(),
-        client: Some("10.0.0.7".to_owned()),
         state: SessionState::IdleInTransaction,
         wait: Some(WaitEvent { kind: "Client".to_owned(), event: "ClientRead".to_owned() }),
         xact_start: Some(at(-600)),
         query_start: Some(at(-599)),
         state_change: Some(at(-598)),
         query: Some("UPDATE orders SET total = ? WHERE id = ?".to_owned()),
-        blocked_by: Vec::new(),
-        lock_wait: None,
         has_xid: true,
-        progress: None,
-        has_begun_backup: false,
+        ..client_session(pid.number(), at(0))
     }
 }

@@ -296,7 +296,7 @@ async fn nothing_that_somebody_prepared_in_the_schema_is_read() {
     database.superuser().await.batch_execute(prepared).await.expect("prepared");
     let error = database.replica(QUICK).await.err().expect("refused").to_string();
     assert!(error.contains("killgate_ledger.version"), "{error}");
-    let error = database.try_pages().expect_err("refused").to_string();
+    let error = database.try_pages().err().expect("refused").to_string();
     assert!(error.contains("killgate_ledger.version"), "{error}");
     let ran = "select to_regclass('public.it_ran_as_killgate') is not null";
     assert!(!database.superuser().await.query_one(ran, &[]).await.expect("asked").get::<_, bool>(0));

@@ -172,10 +172,7 @@ async fn a_result_that_is_owed_is_not_lost_with_its_row_and_the_difference_is_na
 
     tamper(&path, "DELETE FROM pending");
     let found = verdict(&path, None).to_string();
-    assert!(
-        found.contains("the result of request 2 is listed neither as undelivered nor as delivered"),
-        "{found}"
-    );
+    assert!(found.contains("the result of request 2 is in none of the lists"), "{found}");
     let ledger = SqliteLedger::open(&path).expect("opened");
     let pending = ledger.load_pending(at(86_400)).await.expect("loaded");
     assert_eq!(pending.undelivered, BTreeSet::from([RequestId(2)]));
@@ -191,7 +188,7 @@ async fn a_result_that_is_owed_is_not_lost_with_its_row_and_the_difference_is_na
 
     tamper_again(&path, "INSERT INTO delivered VALUES (3)");
     let found = verdict(&path, None).to_string();
-    assert!(found.contains("the result of request 3 is listed"), "{found}");
+    assert!(found.contains("the result of request 3 is in none of the lists"), "{found}");
 }
 
 #[tokio::test]
@@ -216,7 +213,7 @@ async fn an_index_of_pids_that_was_changed_is_named() {
         assert!(verdict(&ledger, None).is_intact());
         tamper(&ledger, change);
         let found = verdict(&ledger, None).to_string();
-        assert!(found.contains("request 1 is not found by its pids"), "{change}: {found}");
+        assert!(found.contains("request 1 is indexed under the wrong pids"), "{change}: {found}");
     }
 }
 

@@ -1,14 +1,18 @@
 //! People, a session and a request for tests.
 
+#[path = "../fixture/session.rs"]
+mod session_fixture;
+
 use std::time::Duration;
 
 use killgate::domain::access::{Access, AccessGroup};
 use killgate::domain::event::{Action, Binding, RequestDetails, RequestEvent, RequestedBackend};
-use killgate::domain::identity::{Pid, ServerIdentity};
+use killgate::domain::identity::ServerIdentity;
 use killgate::domain::ids::{ChannelId, Person, RequestId, RoleId, UserId};
 use killgate::domain::request::Request;
-use killgate::domain::session::{BackendType, Session, SessionState};
+use killgate::domain::session::Session;
 use killgate::domain::timestamp::Timestamp;
+use session_fixture::client_session;
 
 pub const ONCALL: RoleId = RoleId(10);
 pub const DBA: RoleId = RoleId(20);
@@ -43,27 +47,12 @@ pub fn access() -> Access {
 
 pub fn session(pid: i32) -> Session {
     Session {
-        pid: Pid::new(pid).expect("a pid is positive"),
         backend_start: Timestamp::from_micros(900_000_000),
-        backend_type: BackendType::Client,
-        leader_pid: None,
-        user: Some("app".to_owned()),
-        is_superuser: false,
-        is_own: false,
-        database: Some("shop".to_owned()),
-        application: "checkout".to_owned(),
-        client: Some("10.0.0.7".to_owned()),
-        state: SessionState::Active,
-        wait: None,
         xact_start: Some(Timestamp::from_micros(950_000_000)),
         query_start: Some(Timestamp::from_micros(960_000_000)),
         state_change: Some(Timestamp::from_micros(960_000_000)),
         query: Some("update stock set n = ? where id = ?".to_owned()),
-        blocked_by: Vec::new(),
-        lock_wait: None,
-        has_xid: false,
-        progress: None,
-        has_begun_backup: false,
+        ..client_session(pid, ASKED_AT)
     }
 }
 

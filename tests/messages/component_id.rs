@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use killgate::discord::messages::component_id::{
-    ComponentAction, ComponentIdError, PageNavigation, PageStep, RequestNavigation, SELECT_SESSION_ID,
-    SessionChoice,
+    ComponentAction, ComponentIdError, PageNavigation, PageStep, RequestNavigation, RequestedSessions,
+    SELECT_SESSION_ID, SessionChoice,
 };
 use killgate::discord::messages::request_list::{self, RequestStatus};
 use killgate::discord::session_list::SessionView;
@@ -54,7 +54,7 @@ fn a_session_is_identified_by_more_than_its_pid() {
             let choice = choice(target);
             assert_eq!(
                 parse(&choice.custom_id(action)),
-                Ok(ComponentAction::RequestSignal { action, session: choice })
+                Ok(ComponentAction::RequestSignal { action, sessions: RequestedSessions::One(choice) })
             );
         }
         let choice = choice(target);

@@ -262,8 +262,13 @@ fn the_form_names_the_session_and_requires_a_reason_only_if_configured() {
         is_locked: false,
     };
     for is_required in [false, true] {
-        let form = serde_json::to_value(reason_form::reason_form(Action::Terminate, &choice, is_required))
-            .expect("JSON");
+        let form = serde_json::to_value(reason_form::reason_form(
+            "id",
+            Action::Terminate,
+            std::slice::from_ref(&choice),
+            is_required,
+        ))
+        .expect("JSON");
         assert_eq!(form["title"], "Terminate 4711 on orders?");
         assert_eq!(form["components"][0]["components"][0]["required"], is_required);
     }

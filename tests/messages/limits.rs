@@ -270,7 +270,7 @@ proptest! {
     fn the_details_of_a_session_and_the_form_for_a_reason_fit(session in hostile_session(4711), target in hostile()) {
         assert_sendable(&details::session_details(&target, &session, usize::MAX, &snapshot(Vec::new()), &ProtectionRules::default()));
         let choice = SessionChoice { target, pid: pid(i32::MAX), backend_start: Timestamp::from_micros(i64::MIN), is_locked: true };
-        let form = serde_json::to_value(reason_form::reason_form(Action::Cancel, &choice, true)).expect("JSON");
+        let form = serde_json::to_value(reason_form::reason_form(&choice.custom_id(Action::Cancel), Action::Cancel, std::slice::from_ref(&choice), true)).expect("JSON");
         let length = |value: &Value| value.as_str().map_or(0, |text| text.encode_utf16().count());
         assert!((1..=45).contains(&length(&form["title"])));
         assert!((1..=100).contains(&length(&form["custom_id"])));

@@ -35,6 +35,7 @@ fn kind(refusal: &Refusal) -> &'static str {
         Refusal::UnknownCommand => "unknown command",
         Refusal::NotUnderstood => "not understood",
         Refusal::CardRejected => "card rejected",
+        Refusal::CardByItself => "card by itself",
         Refusal::Stopping => "stopping",
         Refusal::Rejected { error, .. } => kind_of_error(error),
     }
@@ -63,7 +64,7 @@ fn kind_of_error(error: &CreationError) -> &'static str {
     }
 }
 
-const KINDS: usize = 39;
+const KINDS: usize = 40;
 
 fn examples() -> Vec<Refusal> {
     let (number, target) = (pid(4711), "orders".to_owned());
@@ -134,6 +135,7 @@ fn examples() -> Vec<Refusal> {
         Refusal::UnknownCommand,
         Refusal::NotUnderstood,
         Refusal::CardRejected,
+        Refusal::CardByItself,
         Refusal::Stopping,
     ];
     refusals.into_iter().chain(errors.into_iter().map(rejected)).collect()

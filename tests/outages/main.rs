@@ -2,6 +2,7 @@
 //! each request has one outcome, each signal was approved, and each result was posted once.
 
 mod bytes;
+mod deposed;
 mod discord;
 mod disk;
 mod environment;

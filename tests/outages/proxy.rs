@@ -72,7 +72,8 @@ impl Proxy {
 
     /// Arms a fault for the first connection that reaches it.
     pub fn arm(&self, fault: NetworkFault) {
-        lock(&self.state).fault = Some(fault);
+        let mut state = lock(&self.state);
+        (state.fault, state.has_triggered, state.has_ended) = (Some(fault), false, false);
     }
 
     /// Whether the armed fault has happened.
@@ -80,7 +81,7 @@ impl Proxy {
         lock(&self.state).has_triggered
     }
 
-    /// Whether the data that the armed fault delayed was forwarded.
+    /// Whether the data that the armed fault held up was forwarded, or its connection is closed.
     pub fn has_ended(&self) -> bool {
         lock(&self.state).has_ended
     }
@@ -139,6 +140,7 @@ async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, direction: Direct
         if to.write_all(&buffer[..before]).await.is_err() {
             return;
         }
+        let _fault = triggered.map(|_| RunningFault(state));
         match triggered {
             None => {}
             Some(FaultEffect::Cut) => return,
@@ -148,7 +150,15 @@ async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, direction: Direct
         if to.write_all(&buffer[before..length]).await.is_err() {
             return;
         }
-        lock(state).has_ended |= triggered.is_some();
+    }
+}
+
+/// A fault that has happened, until it is over.
+struct RunningFault<'a>(&'a Mutex<State>);
+
+impl Drop for RunningFault<'_> {
+    fn drop(&mut self) {
+        lock(self.0).has_ended = true;
     }
 }
 

@@ -70,7 +70,11 @@ pub async fn case(env: &TestEnv, lane: usize, number: usize, before_decision: im
         env.sim.transcript(),
         env.log()
     );
-    // A signalled session ends at once; any other continues for ten minutes.
+    session_end(&mut victim, approved).await
+}
+
+/// What became of the session of a request that has ended. A signalled one ends at once; any other continues.
+pub async fn session_end(victim: &mut Victim, approved: bool) -> Case {
     let ended = timeout(Duration::from_millis(300), victim.ended()).await;
     Case {
         pid: victim.pid(),

@@ -236,6 +236,8 @@ impl CatalogueLock {
     ) -> Result<SignalResult> {
         let mut asked = stage.ask(Action::Terminate, victim.pid()).await?;
         asked.backends[0].bound_to = Binding::Transaction;
+        // What killgate's connection has read of the user is out of date.
+        self.cluster.sql("alter role app connection limit 100").await?;
         let holder = self.hold(locked).await?;
         let (signalled, released) = tokio::join!(stage.signal(asked), async {
             self.waiters(2, seconds).await?;

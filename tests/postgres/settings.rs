@@ -2,12 +2,14 @@
 
 use anyhow::Result;
 use killgate::domain::event::Action;
+use killgate::domain::lock_wait::LockedRelation;
 use killgate::domain::outcome::Outcome;
 use killgate::postgres::SignalRight;
 use killgate::workflow::ports::{Freshness, SignalResult, Target};
 use throwaway_postgres::{Cluster, SqlState};
 
-use crate::support::{GUARDED, Stage, open, options, pid, stages, unsignalled, up};
+use crate::hostile_settings::{self, EXTREMES};
+use crate::support::{GUARDED, Stage, open, options, pid, stages, told, unsignalled, up};
 
 /// Each with the first version that has it.
 const SETTINGS: &[(&str, &str, i32)] = &[
@@ -101,6 +103,31 @@ async fn no_setting_of_role_database_or_server_changes_what_killgate_does() -> R
     Ok(())
 }
 
+#[tokio::test]
+async fn no_extreme_of_any_setting_changes_what_killgate_does() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    let stages = stages(&cluster).await?;
+    let superuser = cluster.superuser().await?;
+    superuser.batch_execute(ELSEWHERE).await?;
+    let guarded = format!("\"{}\"", GUARDED.replace('"', "\"\""));
+    for extreme in EXTREMES {
+        for role in ["killgate", &guarded] {
+            let number = hostile_settings::set_all(&superuser, role, extreme).await?;
+            assert!(number > 110, "{extreme:?}: {number}");
+        }
+        superuser
+            .execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where usename in ('killgate', $1)",
+                &[&GUARDED],
+            )
+            .await?;
+        for stage in &stages {
+            acts_as_always(&cluster, stage).await?;
+        }
+    }
+    Ok(())
+}
+
 /// They end a session, or its first statement, before a client can change them.
 #[tokio::test]
 async fn limits_of_a_millisecond_do_not_keep_killgate_from_connecting() -> Result<()> {
@@ -147,6 +174,13 @@ async fn acts_as_always(cluster: &Cluster, stage: &Stage) -> Result<()> {
             .is_some_and(|session| session.application.is_empty() || session.application == "other")
     );
     assert!(stage.find_session(pid(victim.pid())).await?.is_some());
+    // Names are quoted where they must be, and nowhere else.
+    cluster.sql("create table if not exists public.stock (); grant all on public.stock to public").await?;
+    let _holder = cluster.victim("app").idle_in_transaction("lock table public.stock").await?;
+    let waiter = cluster.victim("app").waiting("begin; lock table public.stock").await?;
+    let snapshot = stage.target.snapshot(Freshness::Now).await?;
+    let wait = snapshot.find(pid(waiter.pid())).and_then(|session| session.lock_wait.clone());
+    assert_eq!(wait.and_then(|wait| wait.relation), Some(LockedRelation::Named("public.stock".to_owned())));
     // Longer than the timeouts of the settings: the connection is still the same.
     throwaway_postgres::eventually("half a second has passed on the server", async || {
         let snapshot = stage.target.snapshot(Freshness::Now).await?;
@@ -154,6 +188,13 @@ async fn acts_as_always(cluster: &Cluster, stage: &Stage) -> Result<()> {
         Ok((snapshot.taken_at.duration_since(first.taken_at).as_millis() > 500).then_some(()))
     })
     .await?;
+    // What the guard says is not hidden behind warnings about its own text.
+    if stage.right == SignalRight::Guard {
+        cluster.sql("insert into killgate.protected_users values ('^app$')").await?;
+        let refused = stage.carry_out(Action::Terminate, victim.pid()).await?;
+        cluster.sql("delete from killgate.protected_users").await?;
+        assert_eq!(told(&refused), "the rule ^app$ in killgate.protected_users matches its user");
+    }
     // An ERROR ends the statement and not the session.
     let asked = stage.ask(Action::Terminate, victim.pid()).await?;
     cluster.sql("revoke pg_signal_backend from killgate, killgate_guard").await?;

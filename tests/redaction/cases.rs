@@ -138,3 +138,54 @@ fn the_privacy_setting_decides_what_is_shown() {
     assert_eq!(shown(QueryVisibility::Full).as_deref(), Some(query));
     assert_eq!(shown(QueryVisibility::Hidden), None);
 }
+
+#[test]
+fn an_identifier_is_shown_up_to_the_length_that_postgresql_keeps() {
+    let kept = "a".repeat(63);
+    shows(&format!("TABLE {kept}"), &format!("TABLE {kept}"));
+    shows(&format!("TABLE {kept}a"), "TABLE …");
+    shows(&format!("TABLE \"{kept}\""), &format!("TABLE \"{kept}\""));
+    shows(&format!("TABLE \"{kept}a\""), "TABLE …");
+}
+
+#[test]
+fn doubled_quotes_are_part_of_the_quoted_text() {
+    shows(r#"TABLE """odd""""#, r#"TABLE """odd""""#);
+    shows("SELECT '''hunter2''' FROM t", "SELECT ? FROM t");
+}
+
+#[test]
+fn a_dollar_sign_without_a_valid_tag_quotes_nothing() {
+    shows("SELECT $a b$ hunter2 $a b$", "SELECT …");
+}
+
+#[test]
+fn a_sign_belongs_to_a_number_only_in_its_exponent() {
+    shows("SELECT 1-2, 1e-2, 1e-x", "SELECT ?-?, ?, ?-x");
+}
+
+#[test]
+fn a_quoted_identifier_in_the_place_of_a_value_is_hidden() {
+    shows(r#"SELECT * FROM u WHERE password = "hunter2""#, "SELECT * FROM u WHERE password = ?");
+    shows(r#"UPDATE u SET token="hunter2" WHERE "id" = 7"#, r#"UPDATE u SET token=? WHERE "id" = ?"#);
+    shows(
+        r#"INSERT INTO "u" ("name") VALUES ("hunter2", "x"), ("y")"#,
+        r#"INSERT INTO "u" ("name") VALUES (?, ?), (?)"#,
+    );
+    shows(
+        r#"SELECT "a" FROM t WHERE b IN ("hunter2", "x") ORDER BY "c""#,
+        r#"SELECT "a" FROM t WHERE b IN (?, ?) ORDER BY "c""#,
+    );
+    shows(r#"SELECT 1 FROM t WHERE b LIKE "%hunter2""#, "SELECT ? FROM t WHERE b LIKE ?");
+}
+
+#[test]
+fn a_qualified_column_is_shown_wherever_it_is() {
+    let join = r#"SELECT "a"."id" FROM "a" JOIN "b" ON "a"."id" = "b"."id""#;
+    shows(join, join);
+}
+
+#[test]
+fn a_minus_after_a_string_does_not_begin_a_comment() {
+    shows("SELECT 'a' - x\n'b'", "SELECT ? - x ?");
+}

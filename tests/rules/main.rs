@@ -1,6 +1,7 @@
 //! The rules of killgate: who may request and approve, which records are valid, which sessions are
 //! protected, and the names used in the ledger.
 
+mod access;
 mod approved;
 mod approving;
 mod binding;

@@ -37,6 +37,15 @@ fn outcomes() {
 }
 
 #[test]
+fn only_people_time_limits_and_the_session_itself_end_a_request_that_was_not_executed() {
+    let without: Vec<_> = Outcome::ALL.into_iter().filter(|outcome| !outcome.is_of_execution()).collect();
+    assert_eq!(
+        without,
+        [Outcome::Limited, Outcome::Denied, Outcome::Withdrawn, Outcome::Expired, Outcome::Lapsed]
+    );
+}
+
+#[test]
 fn actions() {
     for (action, name) in [(Action::Cancel, "cancel"), (Action::Terminate, "terminate")] {
         assert_eq!(action.name(), name);
@@ -76,11 +85,11 @@ fn states() {
         (SessionState::Unknown, "unknown", false),
     ] {
         assert_eq!(state.to_string(), name);
-        assert_eq!(SessionState::from_name(Some(name)), state);
+        assert_eq!(SessionState::of_column(Some(name)), state);
         assert_eq!(state.is_running(), runs, "{state}");
     }
-    assert_eq!(SessionState::from_name(None), SessionState::Unknown);
-    assert_eq!(SessionState::from_name(Some("asleep")), SessionState::Unknown);
+    assert_eq!(SessionState::of_column(None), SessionState::Unknown);
+    assert_eq!(SessionState::of_column(Some("asleep")), SessionState::Unknown);
 }
 
 #[test]

@@ -1,9 +1,10 @@
-//! Pids, ids and timestamps.
+//! Pids, ids, timestamps and percentages.
 
 use std::time::Duration;
 
 use killgate::domain::identity::{InvalidPid, Pid};
 use killgate::domain::ids::{ChannelId, MessageId, RequestId, RoleId, UserId};
+use killgate::domain::progress::Progress;
 use killgate::domain::timestamp::Timestamp;
 
 #[test]
@@ -12,7 +13,10 @@ fn a_pid_is_a_positive_32_bit_integer() {
     assert_eq!(Pid::new(0), None, "`kill(2)` takes it for a whole group of processes");
     assert_eq!(Pid::new(-1), None, "`kill(2)` takes it for every process");
     assert_eq!(Pid::try_from(4_711_i64), Ok(Pid::new(4_711).expect("a pid is positive")));
-    assert_eq!(Pid::try_from(2_147_483_648_i64), Err(InvalidPid(2_147_483_648)));
+    assert_eq!(Pid::try_from(2_147_483_647_i64).map(Pid::number), Ok(i32::MAX));
+    for number in [0, -1, 2_147_483_648, i64::MIN, i64::MAX] {
+        assert_eq!(Pid::try_from(number), Err(InvalidPid(number)));
+    }
 }
 
 #[test]
@@ -52,4 +56,27 @@ fn timestamps_saturate() {
     assert_eq!(last.duration_since(first), Duration::from_micros(i64::MAX as u64));
     assert_eq!(Timestamp::from_micros(0).plus(Duration::MAX), last);
     assert_eq!(Timestamp::from_micros(0).minus(Duration::MAX), Timestamp::from_micros(-i64::MAX));
+}
+
+#[test]
+fn a_time_of_a_clock_that_is_an_hour_off_is_converted_and_one_of_a_clock_that_agrees_is_not() {
+    let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
+    assert_eq!(at(10_000).on_clock(at(14_000), at(10_400)), at(13_600), "an hour behind");
+    assert_eq!(at(10_000).on_clock(at(10_400), at(14_000)), at(6_400), "an hour ahead");
+    assert_eq!(at(10_000).on_clock(at(10_405), at(10_400)), at(10_000), "read five seconds later");
+}
+
+#[test]
+fn seconds_round_down_also_before_1970() {
+    assert_eq!(Timestamp::from_micros(1_999_999).as_seconds(), 1);
+    assert_eq!(Timestamp::from_micros(-1).as_seconds(), -1);
+}
+
+#[test]
+fn percent_is_known_where_the_total_is() {
+    let percent = |done, total| Progress { command: "VACUUM".to_owned(), phase: None, done, total }.percent();
+    assert_eq!(percent(1, Some(3)), Some(33));
+    assert_eq!(percent(4, Some(3)), Some(100));
+    assert_eq!(percent(u64::MAX, Some(u64::MAX)), Some(100));
+    assert_eq!((percent(1, Some(0)), percent(1, None)), (None, None));
 }

@@ -27,6 +27,40 @@ fn invisible_characters_are_removed() {
 }
 
 #[test]
+fn what_hides_or_turns_text_is_removed() {
+    for invisible in [
+        '\0',
+        '\x1b',
+        '\x7f',
+        '\u{9b}',
+        '\u{ad}',
+        '\u{61c}',
+        '\u{115f}',
+        '\u{180e}',
+        '\u{200b}',
+        '\u{200d}',
+        '\u{200f}',
+        '\u{202e}',
+        '\u{2066}',
+        '\u{2800}',
+        '\u{3164}',
+        '\u{e000}',
+        '\u{fe0f}',
+        '\u{feff}',
+        '\u{fffc}',
+        '\u{ffff}',
+        '\u{16fe4}',
+        '\u{1d159}',
+        '\u{1d173}',
+        '\u{50000}',
+        '\u{e0041}',
+        '\u{10ffff}',
+    ] {
+        assert_eq!(plain(&format!("a{invisible}b"), usize::MAX).as_str(), "ab", "{invisible:?}");
+    }
+}
+
+#[test]
 fn visible_characters_of_all_scripts_are_kept() {
     let removed =
         Regex::new(&format!(r"[{INVISIBLE}\p{{Z}}\p{{Cn}}\u{{fffc}}\u{{16fe4}}\u{{1d159}}]")).unwrap();

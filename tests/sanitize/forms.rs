@@ -6,6 +6,13 @@ use regex_syntax::hir::{Class, HirKind};
 const ROOMY: usize = 1000;
 
 #[test]
+fn sanitized_text_converts_to_a_string() {
+    let text = line("2 * 3", ROOMY);
+    assert_eq!(text.to_string(), r"2 \* 3");
+    assert_eq!(String::from(text), r"2 \* 3");
+}
+
+#[test]
 fn ordinary_text_is_unchanged() {
     for text in
         ["orders", "it's 5 o'clock, 10.0.0.1/32!", "Ärger in 東京 🔥", "a-b = c (d) {e} @f", "مرحبا", "नमस्ते"]

@@ -3,17 +3,17 @@
 use throwaway_postgres::Cluster;
 
 use crate::proxy::Proxy;
-use crate::scene::Scene;
+use crate::scene::{scene, target};
 
 #[tokio::test]
 async fn sessions_are_offered_the_worst_first_and_match_any_of_their_names() {
-    let cluster = Cluster::start().await.unwrap();
-    let scene = Scene::of(&cluster).await;
+    let env = scene().start().await;
+    let cluster = &env.cluster;
     cluster.sql("create table orders (id int); grant all on orders to public").await.unwrap();
     let idle = cluster.victim("batch").application("nightly").idle().await.unwrap();
     let blocker = cluster.victim("app").idle_in_transaction("lock table orders").await.unwrap();
     let waiter = cluster.victim("app").waiting("select * from orders").await.unwrap();
-    let ana = scene.person("ana").in_channel(&scene.incident());
+    let ana = env.person("ana").in_channel(&env.incident_channel());
     let offered = async |typed: &str| -> Vec<String> {
         let choices = ana.completes("/terminate", "pid", typed).await;
         choices.into_iter().map(|(_, value)| value).collect()
@@ -30,19 +30,19 @@ async fn sessions_are_offered_the_worst_first_and_match_any_of_their_names() {
     assert!(name.contains("app · idle in tx") && name.contains("blocks 1"), "{name}");
     let targets = ana.completes("/cancel", "target", "ord").await;
     assert_eq!(targets, [("orders".to_owned(), "orders".to_owned())]);
-    let ivy = scene.person("ivy").in_channel(&scene.incident());
+    let ivy = env.person("ivy").in_channel(&env.incident_channel());
     assert!(ivy.completes("/cancel", "pid", "").await.is_empty());
 }
 
 #[tokio::test]
 async fn a_silent_server_does_not_delay_choices() {
     let cluster = Cluster::start().await.unwrap();
-    let url = cluster.bot().await.unwrap();
     let proxy = Proxy::to(cluster.port()).await;
     let stalling = format!("postgresql://killgate@127.0.0.1:{}/postgres", proxy.port);
-    let scene = Scene::with(&[("orders", &url), ("slow", &stalling)], "").await;
-    let victim = cluster.victim("app").running("select pg_sleep(600)").await.unwrap();
-    let ana = scene.person("ana").in_channel(&scene.incident());
+    let mut env = scene().section(&target("slow", &stalling)).start_without_bot_on(cluster).await;
+    env.start_bot().await;
+    let victim = env.sleeping_session().await;
+    let ana = env.person("ana").in_channel(&env.incident_channel());
     proxy.stall();
     let choices = ana.completes("/cancel", "pid", &victim.pid().to_string()).await;
     assert_eq!(choices.len(), 1);

@@ -4,6 +4,8 @@ use anyhow::Result;
 use throwaway_postgres::{Client, Cluster, eventually};
 use tokio::task::JoinSet;
 
+use crate::environment::TestEnvBuilder;
+
 const SESSIONS: usize = 1_000;
 const WAITING: usize = 200;
 /// How many connections are opened at the same time.
@@ -11,7 +13,6 @@ const BATCH_SIZE: usize = 20;
 
 /// The sessions end when this is dropped.
 pub struct Crowd {
-    pub cluster: Cluster,
     /// The pid of the session that all others wait for.
     pub blocker: i32,
     _sessions: Vec<Client>,
@@ -19,15 +20,16 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// Opens the sessions as the role `app`, and waits until the queue has formed.
-    pub async fn start() -> Result<Self> {
-        let max_connections = (SESSIONS + 50).to_string();
-        let cluster = Cluster::builder()
-            .setting("max_connections", &max_connections)
+    /// What the server needs for it.
+    pub fn settings(builder: TestEnvBuilder) -> TestEnvBuilder {
+        builder
+            .cluster_setting("max_connections", &(SESSIONS + 50).to_string())
             // During a deadlock check, a session does not appear as waiting for a moment.
-            .setting("deadlock_timeout", "10min")
-            .start()
-            .await?;
+            .cluster_setting("deadlock_timeout", "10min")
+    }
+
+    /// Opens the sessions as the role `app`, and waits until the queue has formed.
+    pub async fn start(cluster: &Cluster) -> Result<Self> {
         cluster.role("app").await?;
         cluster
             .sql("create table orders (id int primary key, paid bool); insert into orders values (1); grant all on orders to app")
@@ -55,6 +57,6 @@ impl Crowd {
         })
         .await?;
         sessions.push(first);
-        Ok(Self { cluster, blocker, _sessions: sessions, _waiting: waiting })
+        Ok(Self { blocker, _sessions: sessions, _waiting: waiting })
     }
 }

@@ -1,16 +1,11 @@
 //! Options that cannot be used: one line says what to use instead.
 
-use throwaway_postgres::Cluster;
-
-use crate::scene::{Scene, refusal};
+use crate::scene::{refusal, scene, sessions, types, with_billing};
 
 #[tokio::test]
 async fn an_invalid_option_is_refused_in_one_line() {
-    let cluster = Cluster::start().await.unwrap();
-    let url = cluster.bot().await.unwrap();
-    let other = cluster.socket_url("killgate", "postgres");
-    let scene = Scene::with(&[("orders", &url), ("billing", &other)], "").await;
-    let refused = async |options: &[(&str, &str)]| refusal(&scene.types("ana", "/sessions", options).await);
+    let env = with_billing("").await;
+    let refused = async |options: &[(&str, &str)]| refusal(&types(&env, "ana", "/sessions", options).await);
 
     assert_eq!(
         refused(&[("min_age", "soon")]).await,
@@ -24,7 +19,7 @@ async fn an_invalid_option_is_refused_in_one_line() {
         refused(&[("target", "warehouse")]).await,
         "There is no target “warehouse”. Choose one of: billing, orders."
     );
-    let ivy = refusal(&scene.types("ivy", "/sessions", &[("target", "order")]).await);
+    let ivy = refusal(&types(&env, "ivy", "/sessions", &[("target", "order")]).await);
     assert!(ivy.starts_with("You may not view sessions here."), "{ivy}");
     let long = "@everyone ".repeat(300);
     assert!(refused(&[("target", &long)]).await.contains("Choose one of: billing, orders."));
@@ -33,10 +28,9 @@ async fn an_invalid_option_is_refused_in_one_line() {
 
 #[tokio::test]
 async fn a_filter_without_matches_says_what_to_do() {
-    let cluster = Cluster::start().await.unwrap();
-    let scene = Scene::of(&cluster).await;
-    let _victim = cluster.victim("app").running("select pg_sleep(600)").await.unwrap();
-    let list = scene.sessions(&[("user", "nobody"), ("min_age", "1h")]).await;
+    let env = scene().start().await;
+    let _victim = env.sleeping_session().await;
+    let list = sessions(&env, &[("user", "nobody"), ("min_age", "1h")]).await;
     let text = list.text();
     assert!(
         text.contains(

@@ -4,10 +4,15 @@ mod autocomplete;
 #[path = "../fixture/components.rs"]
 mod components;
 mod crowd;
+#[path = "../stories/environment/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the stories use the rest of it")]
+mod environment;
 mod invalid_options;
 mod navigation;
 mod pictures;
 mod proxy;
+#[path = "../replay/mod.rs"]
+mod replay;
 mod requests;
 mod scene;
 mod session_buttons;

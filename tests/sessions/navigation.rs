@@ -4,7 +4,7 @@ use discord_sim::Message;
 use throwaway_postgres::{Cluster, Victim, eventually};
 
 use crate::components::button;
-use crate::scene::{Scene, refusal};
+use crate::scene::{refusal, scene, sessions};
 
 async fn idle_in_transaction(cluster: &Cluster, count: usize) -> Vec<Victim> {
     let mut victims = Vec::new();
@@ -24,15 +24,15 @@ fn shown(list: &Message) -> Vec<i32> {
 
 #[tokio::test]
 async fn pages_show_every_session_even_after_a_restart() {
-    let cluster = Cluster::start().await.unwrap();
-    let mut scene = Scene::of(&cluster).await;
-    let victims = idle_in_transaction(&cluster, 6).await;
-    let list = scene.sessions(&[("view", "idle-in-transaction"), ("user", "app")]).await;
+    let mut env = scene().start().await;
+    let victims = idle_in_transaction(&env.cluster, 6).await;
+    let list = sessions(&env, &[("view", "idle-in-transaction"), ("user", "app")]).await;
     let mut seen = shown(&list);
     assert!(list.text().contains("Page 1 of 2"), "{}", list.text());
 
-    scene.restart_bot().await;
-    let answer = scene.person("ben").presses(&list, &button(&list, "More ▶")).await;
+    env.kill_bot().await;
+    env.start_bot().await;
+    let answer = env.person("ben").presses(&list, &button(&list, "More ▶")).await;
     assert_eq!(answer.messages(), std::slice::from_ref(&list), "the page is turned in place");
     assert!(list.text().contains("Page 2 of 2"), "{}", list.text());
     seen.extend(shown(&list));
@@ -41,22 +41,21 @@ async fn pages_show_every_session_even_after_a_restart() {
     expected.sort_unstable();
     assert_eq!(seen, expected);
 
-    scene.person("ben").presses(&list, &button(&list, "◀ Back")).await;
+    env.person("ben").presses(&list, &button(&list, "◀ Back")).await;
     assert!(list.text().contains("Page 1 of 2"), "{}", list.text());
 }
 
 #[tokio::test]
 async fn a_page_that_no_longer_exists_is_replaced_by_the_last_one() {
-    let cluster = Cluster::start().await.unwrap();
-    let scene = Scene::of(&cluster).await;
-    let victims = idle_in_transaction(&cluster, 9).await;
-    let list = scene.sessions(&[("view", "idle-in-transaction"), ("user", "app")]).await;
-    scene.person("ana").presses(&list, &button(&list, "More ▶")).await;
+    let env = scene().start().await;
+    let victims = idle_in_transaction(&env.cluster, 9).await;
+    let list = sessions(&env, &[("view", "idle-in-transaction"), ("user", "app")]).await;
+    env.person("ana").presses(&list, &button(&list, "More ▶")).await;
     drop(victims);
 
     let refresh = button(&list, "Refresh");
     eventually("a list without them", async || {
-        scene.person("ana").presses(&list, &refresh).await;
+        env.person("ana").presses(&list, &refresh).await;
         Ok(list.text().contains("No session is idle in transaction").then_some(()))
     })
     .await
@@ -66,16 +65,15 @@ async fn a_page_that_no_longer_exists_is_replaced_by_the_last_one() {
 
 #[tokio::test]
 async fn people_without_the_right_to_view_cannot_turn_pages() {
-    let cluster = Cluster::start().await.unwrap();
-    let scene = Scene::of(&cluster).await;
-    let list = scene.sessions(&[]).await;
+    let env = scene().start().await;
+    let list = sessions(&env, &[]).await;
     let before = list.text();
     let refresh = button(&list, "Refresh");
 
-    let refusal_text = refusal(&scene.person("ivy").presses(&list, &refresh).await);
+    let refusal_text = refusal(&env.person("ivy").presses(&list, &refresh).await);
     assert!(refusal_text.starts_with("You may not view sessions here."), "{refusal_text}");
-    scene.person("vera").loses_role("watch");
-    refusal(&scene.person("vera").presses(&list, &refresh).await);
+    env.person("vera").loses_role("watch");
+    refusal(&env.person("vera").presses(&list, &refresh).await);
     assert_eq!(list.text(), before);
     assert!(!list.is_edited());
 }

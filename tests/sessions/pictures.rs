@@ -14,7 +14,8 @@ use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 
 use crate::components::option;
-use crate::scene::{LIMIT, Scene};
+use crate::environment::{LIMIT, TestEnv};
+use crate::scene::{scene, sessions};
 
 const SIZES: [(&str, [u32; 2]); 2] = [("phone", [360, 800]), ("desktop", [760, 700])];
 /// How long Chromium gets to draw what the page asks for.
@@ -23,25 +24,23 @@ const SETTLING: Duration = Duration::from_secs(8);
 #[tokio::test]
 #[ignore = "it draws the pictures of the documentation, and needs Chromium"]
 async fn pictures_of_three_views_and_of_a_session() {
-    let cluster = Cluster::start().await.unwrap();
-    let trouble = trouble(&cluster).await;
-    for (name, view) in
-        [("busy", "busy"), ("blocking", "blocking"), ("idle-in-transaction", "idle-in-transaction")]
-    {
-        let scene = Scene::of(&cluster).await;
-        answered(&scene, view).await;
-        draw(&scene, name).await;
+    for view in ["busy", "blocking", "idle-in-transaction"] {
+        let env = scene().start().await;
+        let _trouble = trouble(&env.cluster).await;
+        answered(&env, view).await;
+        draw(&env, view).await;
     }
-    let scene = Scene::of(&cluster).await;
-    let list = answered(&scene, "blocking").await;
+    let env = scene().start().await;
+    let trouble = trouble(&env.cluster).await;
+    let list = answered(&env, "blocking").await;
     let (menu, value) = option(&list, trouble[0].pid());
-    scene.person("ana").chooses(&list, &menu, [value.as_str()]).await;
-    draw(&scene, "details").await;
+    env.person("ana").chooses(&list, &menu, [value.as_str()]).await;
+    draw(&env, "details").await;
 }
 
 /// The list, once the target has answered, which takes long on a busy machine.
-async fn answered(scene: &Scene, view: &str) -> Message {
-    let list = scene.sessions(&[("view", view)]).await;
+async fn answered(env: &TestEnv, view: &str) -> Message {
+    let list = sessions(&env, &[("view", view)]).await;
     list.becomes("the list", |list| !list.text().contains("has not answered yet")).await;
     list
 }
@@ -92,10 +91,10 @@ async fn trouble(cluster: &Cluster) -> Vec<Victim> {
     all
 }
 
-async fn draw(scene: &Scene, name: &str) {
+async fn draw(env: &TestEnv, name: &str) {
     let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures");
     for (size, [width, height]) in SIZES {
-        let page = format!("{}/?as=ana", scene.sim.page_url());
+        let page = format!("{}/?as=ana", env.sim.page_url());
         let frame = frame(&page, [width, height]).await;
         let profile = tempfile::tempdir().expect("a folder");
         let picture = pictures.join(format!("{name}-{size}.png"));

@@ -1,24 +1,24 @@
 //! `/requests` and its buttons.
 
 use discord_sim::Message;
-use throwaway_postgres::{Cluster, Victim};
+use throwaway_postgres::victim::Victim;
 
 use crate::components::button;
-use crate::scene::{LIMIT, Scene, refusal};
+use crate::environment::{LIMIT, TestEnv};
+use crate::scene::{refusal, scene, types, with_billing};
 
 /// Ana requests a cancel and a terminate of each session. Returns the cards in order.
-async fn cards(scene: &Scene, victims: &[Victim]) -> Vec<Message> {
+async fn cards(env: &TestEnv, victims: &[Victim]) -> Vec<Message> {
     let mut cards = Vec::new();
     for victim in victims {
         let pid = victim.pid().to_string();
         for command in ["/cancel", "/terminate"] {
-            let card = scene.types("ana", command, &[("pid", &pid)]).await.message();
+            let card = types(env, "ana", command, &[("pid", &pid)]).await.message();
             cards.push(card);
         }
     }
     for card in &cards {
-        let posted = || card.emoji().len() == 2;
-        scene.sim.eventually(LIMIT, "the card has its reactions", posted).await;
+        env.wait_for_bot_reactions(card).await;
     }
     cards
 }
@@ -35,21 +35,19 @@ fn numbers(list: &Message) -> Vec<u64> {
 
 #[tokio::test]
 async fn pages_show_every_request_with_a_link_to_its_card_even_after_a_restart() {
-    let cluster = Cluster::start().await.unwrap();
-    let url = cluster.bot().await.unwrap();
-    let mut scene = Scene::with(&[("orders", &url)], "[limits]\nopen_requests_per_user = 20\n").await;
+    let mut env = scene().section("[limits]\nopen_requests_per_user = 20").start().await;
     let mut victims = Vec::new();
     for _ in 0..6 {
-        let victim = cluster.victim("app").running("select pg_sleep(600)").await;
-        victims.push(victim.unwrap());
+        victims.push(env.sleeping_session().await);
     }
-    let cards = cards(&scene, &victims).await;
-    let list = scene.types("vera", "/requests", &[("status", "open")]).await.message();
+    let cards = cards(&env, &victims).await;
+    let list = types(&env, "vera", "/requests", &[("status", "open")]).await.message();
     assert_eq!(numbers(&list), [12, 11, 10, 9, 8]);
 
-    scene.restart_bot().await;
+    env.kill_bot().await;
+    env.start_bot().await;
     let turn_page = async |who: &str, label: &str| {
-        let answer = scene.person(who).presses(&list, &button(&list, label)).await;
+        let answer = env.person(who).presses(&list, &button(&list, label)).await;
         assert_eq!(answer.messages(), std::slice::from_ref(&list), "turned in place");
         numbers(&list)
     };
@@ -59,8 +57,8 @@ async fn pages_show_every_request_with_a_link_to_its_card_even_after_a_restart()
     for (number, card) in (1..).zip(&cards[..2]) {
         let link = format!(
             "[#{number}](https://discord.com/channels/{}/{}/{})",
-            scene.sim.guild_id(),
-            scene.incident().id(),
+            env.sim.guild_id(),
+            env.incident_channel().id(),
             card.id()
         );
         assert!(text.contains(&link), "{link} in {text}");
@@ -68,33 +66,28 @@ async fn pages_show_every_request_with_a_link_to_its_card_even_after_a_restart()
     assert_eq!(turn_page("ana", "◀ Newer").await, [7, 6, 5, 4, 3]);
 
     // A request that has been closed is no longer listed as open.
-    scene.person("ana").reacts(&cards[11], "❌");
+    env.person("ana").reacts(&cards[11], "❌");
     let closed = || cards[11].text().contains("Withdrawn");
-    scene.sim.eventually(LIMIT, "the newest is withdrawn", closed).await;
+    env.sim.eventually(LIMIT, "the newest is withdrawn", closed).await;
     assert_eq!(turn_page("ana", "◀ Newer").await, [11, 10, 9, 8, 7]);
     assert_eq!(turn_page("ana", "Refresh").await, [11, 10, 9, 8, 7]);
 }
 
 #[tokio::test]
 async fn the_menu_shows_what_happened_to_a_request_to_the_one_who_asks() {
-    let cluster = Cluster::start().await.unwrap();
-    let url = cluster.bot().await.unwrap();
-    let other = cluster.socket_url("killgate", "postgres");
-    let only_oncall = "access = { approvers = { roles = [{oncall}] } }\n";
-    let scene = Scene::with(&[("orders", &url), ("billing", &other)], only_oncall).await;
-    let victim = cluster.victim("app").running("select pg_sleep(600)").await.unwrap();
+    let env = with_billing("access = { approvers = { roles = [@oncall] } }").await;
+    let victim = env.sleeping_session().await;
     let options = [("pid", victim.pid().to_string()), ("target", "billing".to_owned())];
     let options = options.each_ref().map(|(name, value)| (*name, value.as_str()));
-    let card = scene.types("ana", "/terminate", &options).await.message();
-    let posted = || card.emoji().len() == 2;
-    scene.sim.eventually(LIMIT, "the card has its reactions", posted).await;
-    scene.person("ana").reacts(&card, "❌");
+    let card = types(&env, "ana", "/terminate", &options).await.message();
+    env.wait_for_bot_reactions(&card).await;
+    env.person("ana").reacts(&card, "❌");
     let withdrawn = || card.text().contains("Withdrawn");
-    scene.sim.eventually(LIMIT, "it is withdrawn", withdrawn).await;
+    env.sim.eventually(LIMIT, "it is withdrawn", withdrawn).await;
 
-    let list = scene.types("ana", "/requests", &[]).await.message();
-    let ana = scene.person("ana").id();
-    let shown = scene.person("ana").chooses(&list, "1h", ["1"]).await.message();
+    let list = types(&env, "ana", "/requests", &[]).await.message();
+    let ana = env.person("ana").id();
+    let shown = env.person("ana").chooses(&list, "1h", ["1"]).await.message();
     assert!(shown.is_ephemeral());
     let text = shown.text();
     for said in [
@@ -105,39 +98,34 @@ async fn the_menu_shows_what_happened_to_a_request_to_the_one_who_asks() {
     ] {
         assert!(text.contains(&said), "{said} in {text}");
     }
-    let hidden = refusal(&scene.person("ben").chooses(&list, "1h", ["1"]).await);
+    let hidden = refusal(&env.person("ben").chooses(&list, "1h", ["1"]).await);
     assert!(hidden.contains("Repeat the command"), "a request on a target that he may not view: {hidden}");
-    let unauthorized = refusal(&scene.person("ivy").chooses(&list, "1h", ["1"]).await);
+    let unauthorized = refusal(&env.person("ivy").chooses(&list, "1h", ["1"]).await);
     assert!(unauthorized.starts_with("You may not view sessions here."), "{unauthorized}");
 }
 
 #[tokio::test]
 async fn people_without_the_right_to_view_cannot_see_or_turn_the_list() {
-    let cluster = Cluster::start().await.unwrap();
-    let scene = Scene::of(&cluster).await;
-    let list = scene.types("vera", "/requests", &[]).await.message();
+    let env = scene().start().await;
+    let list = types(&env, "vera", "/requests", &[]).await.message();
     assert!(list.text().contains("No requests yet."), "{}", list.text());
     let refresh = button(&list, "Refresh");
-    let said = refusal(&scene.person("ivy").presses(&list, &refresh).await);
+    let said = refusal(&env.person("ivy").presses(&list, &refresh).await);
     assert!(said.starts_with("You may not view sessions here."), "{said}");
-    let said = refusal(&scene.types("ivy", "/requests", &[]).await);
+    let said = refusal(&types(&env, "ivy", "/requests", &[]).await);
     assert!(said.starts_with("You may not view sessions here."), "{said}");
 }
 
 #[tokio::test]
 async fn requests_about_a_target_are_shown_only_to_people_who_may_view_it() {
-    let cluster = Cluster::start().await.unwrap();
-    let url = cluster.bot().await.unwrap();
-    let other = cluster.socket_url("killgate", "postgres");
-    let only_oncall = "access = { approvers = { roles = [{oncall}] } }\n";
-    let scene = Scene::with(&[("orders", &url), ("billing", &other)], only_oncall).await;
-    let victim = cluster.victim("app").running("select pg_sleep(600)").await.unwrap();
+    let env = with_billing("access = { approvers = { roles = [@oncall] } }").await;
+    let victim = env.sleeping_session().await;
     for target in ["orders", "billing"] {
         let options = [("pid", victim.pid().to_string()), ("target", target.to_owned())];
         let options = options.each_ref().map(|(name, value)| (*name, value.as_str()));
-        scene.types("ana", "/cancel", &options).await.message();
+        types(&env, "ana", "/cancel", &options).await.message();
     }
-    let seen_by = async |who| numbers(&scene.types(who, "/requests", &[]).await.message());
+    let seen_by = async |who| numbers(&types(&env, who, "/requests", &[]).await.message());
     assert_eq!(seen_by("ana").await, [2, 1]);
     assert_eq!(seen_by("ben").await, [1], "he approves on orders alone");
 }

@@ -1,22 +1,19 @@
 //! Several targets: all are queried at once, and a silent one does not hide the others.
 
-use throwaway_postgres::Cluster;
 use tokio::net::TcpListener;
 
 use crate::proxy::Proxy;
-use crate::scene::Scene;
+use crate::scene::{scene, sessions, target};
 
 #[tokio::test]
 async fn a_silent_target_is_named_while_the_others_are_shown() {
-    let cluster = Cluster::start().await.unwrap();
-    let url = cluster.bot().await.unwrap();
     // It accepts connections and never answers.
     let silent_server = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let dead = format!("postgresql://killgate@{}/postgres", silent_server.local_addr().unwrap());
-    let scene = Scene::with(&[("orders", &url), ("billing", &dead)], "").await;
-    let victim = cluster.victim("app").running("select pg_sleep(600)").await.unwrap();
+    let env = scene().section(&target("billing", &dead)).start().await;
+    let victim = env.sleeping_session().await;
 
-    let list = scene.sessions(&[]).await;
+    let list = sessions(&env, &[]).await;
     let pid = victim.pid().to_string();
     list.becomes("the list of orders, without billing so far", |list| {
         let text = list.text();
@@ -33,14 +30,14 @@ async fn a_silent_target_is_named_while_the_others_are_shown() {
 
 #[tokio::test]
 async fn the_late_answer_of_a_slow_target_is_shown_in_the_same_message() {
-    let cluster = Cluster::start().await.unwrap();
-    cluster.bot().await.unwrap();
-    let proxy = Proxy::to(cluster.port()).await;
+    let mut env = scene().start_without_bot().await;
+    let proxy = Proxy::to(env.cluster.port()).await;
     let url = format!("postgresql://killgate@127.0.0.1:{}/postgres", proxy.port);
-    let scene = Scene::with(&[("orders", &url)], "").await;
-    let victim = cluster.victim("app").running("select pg_sleep(600)").await.unwrap();
+    env.change_config(&env.cluster.url("killgate", "postgres"), &url);
+    env.start_bot().await;
+    let victim = env.sleeping_session().await;
     proxy.stall();
-    let slow = scene.sessions(&[]).await;
+    let slow = sessions(&env, &[]).await;
     assert!(slow.text().contains("**orders** has not answered yet"), "{}", slow.text());
     proxy.flow();
     slow.becomes("the list", |list| list.text().contains(&victim.pid().to_string())).await;

@@ -3,19 +3,18 @@
 use futures_util::future::join_all;
 
 use crate::crowd::Crowd;
-use crate::scene::Scene;
+use crate::scene::scene;
 
 /// How many people ask.
 const PEOPLE: usize = 100;
 
 #[tokio::test]
 async fn a_hundred_people_see_the_root_blocker_and_postgresql_is_queried_at_most_three_times() {
-    let crowd = Crowd::start().await.unwrap();
-    let url = crowd.cluster.bot().await.unwrap();
-    let logged = "alter role killgate set log_statement = 'all'";
-    crowd.cluster.sql(logged).await.unwrap();
-    let scene = Scene::with(&[("orders", &url)], "").await;
-    let place = scene.person("ana").in_channel(&scene.incident());
+    let mut env = Crowd::settings(scene()).start_without_bot().await;
+    let crowd = Crowd::start(&env.cluster).await.unwrap();
+    env.sql("alter role killgate set log_statement = 'all'").await;
+    env.start_bot().await;
+    let place = env.person("ana").in_channel(&env.incident_channel());
     let sent: Vec<_> = (0..PEOPLE).map(|_| place.types("/sessions").send_off().unwrap()).collect();
     let lists = join_all(sent.into_iter().map(async |answer| {
         assert!(answer.acknowledged().await, "answered within Discord's 3 s");
@@ -31,7 +30,7 @@ async fn a_hundred_people_see_the_root_blocker_and_postgresql_is_queried_at_most
         assert!(first.contains("**blocks 200**"), "{text}");
         assert!(text.contains("799 idle"), "{text}");
     }
-    let log = crowd.cluster.server_log().unwrap();
+    let log = env.cluster.server_log().unwrap();
     let statements = log.matches("pg_blocking_pids(seen.pid)").count();
     assert!((1..=3).contains(&statements), "{statements} statements");
 }

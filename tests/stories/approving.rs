@@ -1,6 +1,6 @@
 //! Which reactions count.
 
-use discord_sim::MemberSpec;
+use discord_sim::{Fault, MemberSpec};
 use throwaway_postgres::SqlState;
 
 use crate::environment::{APPROVE, DENY, LIMIT, SignalRight, TestEnv};
@@ -241,7 +241,7 @@ async fn a_reaction_counts_as_soon_as_the_card_is_visible() {
     let env = TestEnv::start().await;
     let mut victim = env.sleeping_session().await;
     // The bot learns the message id of its response late.
-    let late = discord_sim::Fault::Delay(std::time::Duration::from_secs(1));
+    let late = Fault::Delay(std::time::Duration::from_secs(1));
     env.sim.fails_next(1, "GET /webhooks/*/*/messages/@original", late);
     let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
     let card = typed.option("pid", victim.pid()).send().await.message();
@@ -262,6 +262,45 @@ async fn a_reaction_counts_as_soon_as_the_card_is_visible() {
             "finished: terminated"
         ]
     );
+}
+
+#[tokio::test]
+async fn an_approval_that_was_given_before_the_card_was_there_does_not_count() {
+    for is_deletable in [true, false] {
+        let env = TestEnv::start().await;
+        env.sim.makes_mentionable("dba", true);
+        let mut victim = env.sleeping_session().await;
+        env.wait_for_bot_backend().await;
+        let superuser = env.cluster.superuser().await.unwrap();
+        superuser.batch_execute("begin; lock table pg_authid in access exclusive mode").await.unwrap();
+        let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
+        let answer = typed.option("pid", victim.pid()).send_off().unwrap();
+        assert!(answer.acknowledged().await);
+        let thinking = answer.message();
+        env.react("ben", &thinking, APPROVE);
+        let undeletable = Fault::Error { status: 403, code: 50_001 };
+        if !is_deletable {
+            env.sim.fails_next(1, "DELETE /webhooks/*/*/messages/@original", undeletable);
+        }
+        superuser.batch_execute("rollback").await.unwrap();
+
+        let card = env.incident_channel().message(|message| !message.cards().is_empty()).await;
+        env.wait_for_bot_reactions(&card).await;
+        // Whatever was seen of the reaction has been handled, also when it is read again.
+        env.sim.guild_becomes_unavailable();
+        env.sim.guild_becomes_available();
+        env.react("ivy", &card, APPROVE);
+        env.wait_for_event(1, "attempt_refused by ivy: not_an_approver", 1).await;
+        assert!(victim.still_alive().await.unwrap());
+        assert!(card.pings().contains(&"dora".to_owned()), "it is a new message: {:?}", card.pings());
+        assert_eq!(thinking.exists(), !is_deletable);
+
+        env.react("ben", &card, APPROVE);
+        assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+        env.assert_outcome(1, &card, "terminated", "Terminated").await;
+        let events = env.events(1).await;
+        assert_eq!(events.iter().filter(|event| *event == "approved by ben").count(), 1, "{events:?}");
+    }
 }
 
 #[tokio::test]

@@ -67,7 +67,9 @@ async fn a_logical_replication_worker_is_refused_with_what_would_break() {
     .await;
     let observer = env.cluster.superuser().await.unwrap();
     let worker: i32 = eventually("a worker that applies changes", async || {
-        let query = "select pid from pg_stat_subscription where relid is null and pid is not null";
+        // It is in the first view before it has connected to its database and is in the second one.
+        let query = "select pid from pg_stat_subscription join pg_stat_activity using (pid) \
+                     where relid is null and datname is not null";
         Ok(observer.query_opt(query, &[]).await?.map(|row| row.get(0)))
     })
     .await

@@ -99,7 +99,9 @@ async fn the_log_begins_with_what_killgate_serves_and_names_an_absent_target_onc
     let silent = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
     let section = format!("[[target]]\nname = \"billing\"\nurl = \"{url}\"");
     let env = TestEnv::builder().section(&section).start().await;
-    let first = env.log().lines().next().unwrap().to_owned();
+    // Lines are written in the background.
+    let first = || env.log().lines().next().map(str::to_owned);
+    let first = env.sim.awaits(LIMIT, "the first line", first).await;
     for part in [
         "killgate starts",
         &format!("version=\"{}\"", env!("CARGO_PKG_VERSION")),
@@ -114,9 +116,13 @@ async fn the_log_begins_with_what_killgate_serves_and_names_an_absent_target_onc
     for _ in 0..4 {
         drop(silent.accept().await.unwrap());
     }
-    let log = env.log();
-    let named = log.lines().filter(|line| line.contains("not reachable") && line.contains("\"billing\""));
-    assert_eq!(named.count(), 1, "{log}");
+    let named = || {
+        let log = env.log();
+        let is_named = |line: &&str| line.contains("not reachable") && line.contains("\"billing\"");
+        let number = log.lines().filter(is_named).count();
+        (number > 0).then_some(number)
+    };
+    assert_eq!(env.sim.awaits(LIMIT, "a line", named).await, 1, "{}", env.log());
     drop(silent);
     billing.start_again().await.unwrap();
     let connected = Regex::new("connected target=\"billing\" failed_attempts=(\\d+)").unwrap();

@@ -50,6 +50,7 @@ mod mentions;
 mod metrics;
 mod moderators;
 mod not_found;
+mod others_locks;
 #[path = "../fixture/pgbouncer.rs"]
 mod pgbouncer;
 mod places;

@@ -8,8 +8,10 @@ async fn a_card_notifies_the_approvers_and_no_other_message_notifies_anybody() {
     env.sim.makes_mentionable("dba", true);
     env.sim.makes_mentionable("oncall", true);
     let (ivy, oncall) = (env.person("ivy").id(), env.sim.role_id("oncall"));
-    let hostile = format!("@everyone <@{ivy}> <@&{oncall}> ```\u{202e}**x**\u{200b}");
-    let query = format!("select '@here', pg_sleep(600) /* @everyone <@{ivy}> ``` <@&{oncall}> */");
+    let pile = "\u{301}\u{20dd}".repeat(20);
+    let hostile = format!("@everyone <@{ivy}> <@&{oncall}> ```\u{202e}**x**\u{200b}{pile}");
+    let query =
+        format!("select '@here' as \"x{pile}\", pg_sleep(600) /* @everyone <@{ivy}> ``` <@&{oncall}> */");
     let app = || env.cluster.victim("app").application(&hostile);
     let victims = [app().running(&query).await.unwrap(), app().running(&query).await.unwrap()];
 
@@ -39,6 +41,7 @@ async fn a_card_notifies_the_approvers_and_no_other_message_notifies_anybody() {
         let text = message.text();
         assert!(!text.contains(['\u{202e}', '\u{200b}']), "{text}");
         assert!(!text.contains(&hostile), "{text}");
+        assert!(!text.contains(&pile[..10]), "a pile of combining marks: {text}");
     }
 }
 

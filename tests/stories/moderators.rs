@@ -3,7 +3,7 @@
 use discord_sim::Permissions;
 use throwaway_postgres::SqlState;
 
-use crate::environment::{APPROVE, DENY, TestEnv};
+use crate::environment::{APPROVE, DENY, LIMIT, TestEnv};
 
 #[tokio::test]
 async fn deleting_a_card_withdraws_its_request_and_the_channel_is_notified() {
@@ -60,6 +60,11 @@ async fn reactions_count_while_the_bot_may_not_react() {
 
     let card = env.send_command("ana", "/terminate", victim.pid()).await.message();
     assert!(card.content().contains(APPROVE) && card.content().contains(DENY));
+    let refused = || {
+        let calls = env.sim.calls_like("PUT /channels/*/messages/*/reactions/*/@me");
+        calls.iter().any(|call| call.status == Some(403))
+    };
+    env.sim.eventually(LIMIT, "the bot's reaction is refused", refused).await;
     env.sim.bot_regains(&env.incident_channel());
     env.wait_for_bot_reactions(&card).await;
     env.sim.bot_loses(&env.incident_channel(), Permissions::ADD_REACTIONS);

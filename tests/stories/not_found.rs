@@ -151,5 +151,9 @@ async fn a_card_deleted_while_the_bot_was_away_withdraws_its_request() {
     env.start_bot().await;
 
     assert_eq!(env.wait_for_finished(1).await["outcome"], "withdrawn");
+    assert!(
+        env.incident_channel().messages().iter().all(|message| message.cards().is_empty()),
+        "no second card"
+    );
     assert!(victim.still_alive().await.unwrap());
 }

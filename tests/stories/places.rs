@@ -129,6 +129,85 @@ async fn an_archived_thread_keeps_its_request_open_and_its_result_takes_it_out_o
     assert!(victim.still_alive().await.unwrap());
 }
 
+/// A request in a new thread, and then the bot is killed.
+async fn request_in_a_thread_before_a_kill(env: &mut TestEnv) -> (Channel, Victim, Message) {
+    let thread = env.sim.creates_thread(&env.incident_channel(), "outage");
+    let (victim, card) = request_in(env, &thread).await;
+    env.kill_bot().await;
+    (thread, victim, card)
+}
+
+#[tokio::test]
+async fn a_thread_that_was_archived_while_the_bot_was_away_keeps_its_request_open_until_it_expires() {
+    let mut env = TestEnv::builder().section("[approval]\nexpires_after = \"8s\"").start().await;
+    let (thread, victim, card) = request_in_a_thread_before_a_kill(&mut env).await;
+    env.sim.archives(&thread, true);
+
+    env.start_bot().await;
+
+    assert_eq!(env.wait_for_finished(1).await["outcome"], "expired");
+    let result = thread.message(|message| message.replies_to(&card)).await;
+    assert!(result.content().starts_with("Expired"), "{}", result.content());
+    card.becomes("the card is closed", |card| card.card().title().starts_with("Expired")).await;
+    assert!(victim.still_alive().await.unwrap());
+}
+
+#[tokio::test]
+async fn what_people_did_before_a_thread_was_archived_while_the_bot_was_away_is_read() {
+    for (vote, outcome) in [(DENY, "denied"), (APPROVE, "terminated")] {
+        let mut env = TestEnv::start().await;
+        let (thread, _victim, card) = request_in_a_thread_before_a_kill(&mut env).await;
+        env.react("dora", &card, vote);
+        env.sim.archives(&thread, true);
+
+        env.start_bot().await;
+
+        assert_eq!(env.wait_for_finished(1).await["outcome"], outcome);
+        thread.message(|message| message.replies_to(&card)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_request_in_a_thread_that_was_locked_while_the_bot_was_away_ends_and_says_so_once_it_is_unlocked() {
+    let mut env = TestEnv::builder().section("[approval]\nexpires_after = \"8s\"").start().await;
+    let (thread, victim, card) = request_in_a_thread_before_a_kill(&mut env).await;
+    env.sim.locks(&thread, true);
+
+    env.start_bot().await;
+
+    assert_eq!(env.wait_for_finished(1).await["outcome"], "expired");
+    assert!(!thread.messages().iter().any(|message| message.replies_to(&card)));
+    env.sim.locks(&thread, false);
+    let channel = &thread;
+    let result = || channel.messages().into_iter().find(|message| message.replies_to(&card));
+    let result = env.sim.awaits(LIMIT, "the result", result).await;
+    assert!(result.content().starts_with("Expired"), "{}", result.content());
+    assert!(victim.still_alive().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_card_waits_until_its_thread_is_unlocked() {
+    let env = TestEnv::start().await;
+    let thread = env.sim.creates_thread(&env.incident_channel(), "outage");
+    let mut victim = env.sleeping_session().await;
+    env.wait_for_bot_backend().await;
+    let superuser = env.cluster.superuser().await.unwrap();
+    superuser.batch_execute("begin; lock table pg_authid in access exclusive mode").await.unwrap();
+    let typed = env.person("ana").in_channel(&thread).types("/terminate").option("pid", victim.pid());
+    assert!(typed.send_off().unwrap().acknowledged().await);
+    env.sim.locks(&thread, true);
+    superuser.batch_execute("rollback").await.unwrap();
+    let refused =
+        || env.sim.calls_like("POST /channels/*/messages").iter().any(|call| call.status == Some(400));
+    env.sim.eventually(LIMIT, "the card is refused", refused).await;
+    env.sim.locks(&thread, false);
+
+    let card = thread.message(|message| !message.cards().is_empty()).await;
+    env.wait_for_bot_reactions(&card).await;
+    env.react("ben", &card, APPROVE);
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+}
+
 #[tokio::test]
 async fn what_people_did_in_a_hidden_channel_is_read_before_anything_is_executed() {
     let env = TestEnv::start().await;

@@ -142,6 +142,80 @@ async fn a_card_by_itself_that_discord_rejects_withdraws_its_request() {
     assert!(victim.still_alive().await.unwrap());
 }
 
+/// Ana asks while her command cannot be answered in time, and `rejections` of the calls that follow fail. Returns what she is
+/// told privately, and whether anybody else is told anything.
+async fn rejected_after_a_deferral(rejections: &[(&str, Fault)]) -> (String, Vec<String>) {
+    let env = TestEnv::start().await;
+    let victim = env.sleeping_session().await;
+    env.wait_for_bot_backend().await;
+    let superuser = env.cluster.superuser().await.unwrap();
+    superuser.batch_execute("begin; lock table pg_authid in access exclusive mode").await.unwrap();
+    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
+    let answer = typed.option("pid", victim.pid()).send_off().unwrap();
+    assert!(answer.acknowledged().await);
+    for (call, fault) in rejections {
+        env.sim.fails_next(1, call, fault.clone());
+    }
+    superuser.batch_execute("rollback").await.unwrap();
+
+    assert_eq!(env.wait_for_finished(1).await["outcome"], "withdrawn");
+    let private = || answer.messages().into_iter().find(|message| message.exists() && message.is_ephemeral());
+    let private = env.sim.awaits(LIMIT, "a private line", private).await;
+    assert!(victim.still_alive().await.unwrap());
+    (private.content(), env.incident_channel().messages().iter().map(discord_sim::Message::content).collect())
+}
+
+#[tokio::test]
+async fn a_card_that_discord_rejects_after_a_deferral_is_told_privately_and_nobody_is_left_thinking() {
+    let rejected = Fault::Error { status: 400, code: 50035 };
+    let (private, public) =
+        rejected_after_a_deferral(&[("PATCH /webhooks/*/*/messages/@original", rejected)]).await;
+    assert!(private.contains("rejected the card"), "{private}");
+    assert_eq!(public, [""; 0]);
+}
+
+#[tokio::test]
+async fn nobody_is_left_thinking_when_the_card_could_not_be_the_answer() {
+    let lost = Fault::EffectThenError { status: 403, code: 50013 };
+    for (refused, is_filled_in) in [(Fault::Error { status: 403, code: 50013 }, false), (lost, true)] {
+        let env = TestEnv::start().await;
+        let mut victim = env.sleeping_session().await;
+        env.wait_for_bot_backend().await;
+        let superuser = env.cluster.superuser().await.unwrap();
+        superuser.batch_execute("begin; lock table pg_authid in access exclusive mode").await.unwrap();
+        let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
+        let answer = typed.option("pid", victim.pid()).send_off().unwrap();
+        assert!(answer.acknowledged().await);
+        let thinking = answer.message();
+        env.sim.fails_next(1, "PATCH /webhooks/*/*/messages/@original", refused);
+        superuser.batch_execute("rollback").await.unwrap();
+
+        let card = env.incident_channel().message(|message| !message.cards().is_empty()).await;
+        let private =
+            || answer.messages().into_iter().find(|message| message.exists() && message.is_ephemeral());
+        let private = env.sim.awaits(LIMIT, "a private line", private).await;
+        assert!(private.content().contains("a message of its own"), "{}", private.content());
+        assert_eq!(thinking.exists(), is_filled_in, "{}", env.sim.transcript());
+        env.wait_for_bot_reactions(&card).await;
+        env.react("ben", &card, APPROVE);
+        assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+        env.assert_outcome(1, &card, "terminated", "Terminated").await;
+    }
+}
+
+#[tokio::test]
+async fn a_card_by_itself_that_discord_rejects_is_told_privately_while_the_command_can_be_answered() {
+    let (refused, rejected) =
+        (Fault::Error { status: 403, code: 50013 }, Fault::Error { status: 400, code: 50035 });
+    let (private, public) = rejected_after_a_deferral(&[
+        ("PATCH /webhooks/*/*/messages/@original", refused),
+        ("POST /channels/*/messages", rejected),
+    ])
+    .await;
+    assert!(private.contains("rejected the card"), "{private}");
+    assert_eq!(public, [""; 0]);
+}
+
 #[tokio::test]
 async fn a_result_that_is_owed_comes_before_explanations() {
     let env = TestEnv::start().await;

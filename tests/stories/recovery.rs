@@ -11,14 +11,8 @@ async fn a_kill_right_after_the_recorded_approval_ends_as_unknown(right: SignalR
     let mut env = TestEnv::start_with(right).await;
     let victim = env.session_running(COUNTS_CANCELS).await;
     let card = env.request_card("/cancel", victim.pid()).await;
-    let backend = env.wait_for_bot_backend().await;
 
-    // The statement is sent, but the backend does not read it.
-    signal("STOP", backend).await;
-    env.react("ben", &card, APPROVE);
-    env.wait_for_event(1, "executing, approved by ben", 1).await;
-    env.kill_bot().await;
-    signal("CONT", backend).await;
+    env.kill_bot_while_it_signals(&card).await;
     env.start_bot().await;
 
     let result = env.assert_outcome(1, &card, "unknown", "Unknown").await;
@@ -156,9 +150,10 @@ async fn channel_and_readyz_say_why_a_card_cannot_be_found_after_a_restart() {
     assert!(victim.still_alive().await.unwrap());
     env.sim.bot_regains(&channel);
 
-    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    // The next attempt follows after 15 s at most.
     let is_over = |message: &Message| message.content().contains("can read the reactions");
     env.sim.awaits(LIMIT, "the end of it", || channel.messages().into_iter().find(is_over)).await;
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
 }
 
 #[tokio::test]

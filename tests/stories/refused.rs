@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use discord_sim::Fault;
+use discord_sim::{Fault, Message};
 use killgate::discord::command_registration::{CommandRegistration, RegistrationBudget};
 use serde_json::json;
 use throwaway_postgres::SqlState;
 
+use crate::components::{button, option};
 use crate::environment::{APPROVE, LIMIT, TestEnv};
 
 #[tokio::test]
@@ -87,6 +88,29 @@ async fn a_left_over_command_and_one_that_cannot_be_read_get_a_private_line() {
 }
 
 #[tokio::test]
+async fn commands_presses_forms_and_reactions_without_the_fields_that_nobody_reads_are_understood() {
+    let env = TestEnv::start().await;
+    let mut victim = env.sleeping_session().await;
+    env.sim.sends_spare_events();
+    let ana = env.person("ana");
+
+    let list = ana.in_channel(&env.incident_channel()).types("/sessions").send().await.message();
+    let (menu, picked) = option(&list, victim.pid());
+    let details = ana.chooses(&list, &menu, [picked.as_str()]).await.message();
+    let form = ana.presses(&details, &button(&details, "Ask to terminate")).await;
+    let card = ana.submits(&form, [("reason", "blocks the checkout")]).await.message();
+    env.wait_for_bot_reactions(&card).await;
+    env.person("otto").reacts(&card, APPROVE);
+    env.person("otto").takes_back(&card, APPROVE);
+
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
+    let requests = ana.in_channel(&env.incident_channel()).types("/requests");
+    let listed = requests.option("status", "all").option("user", ana.id().to_string()).send().await;
+    assert!(listed.text().contains("blocks the checkout"), "{}", listed.text());
+}
+
+#[tokio::test]
 async fn a_deferral_that_took_effect_although_discord_denied_it_is_filled_in() {
     let env = TestEnv::start().await;
     let victim = env.sleeping_session().await;
@@ -113,8 +137,12 @@ async fn a_deferral_that_took_effect_although_discord_denied_it_is_filled_in() {
 #[tokio::test]
 async fn nothing_is_deferred_after_all_tries_of_the_answer_failed() {
     let env = TestEnv::start().await;
-    env.sim.fails_next(2, "POST /interactions/*/*/callback", Fault::Error { status: 403, code: 50001 });
-    let answer = env.person("ana").in_channel(&env.incident_channel()).types("/sessions").send_off().unwrap();
+    env.sim.fails_next(1, "POST /interactions/*/*/callback", Fault::Error { status: 403, code: 50001 });
+    // What would fill it in is still busy when it would be deferred.
+    env.sim.fails_next(1, "POST /channels/*/messages", Fault::Delay(Duration::from_secs(5)));
+    let victim = env.sleeping_session().await;
+    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
+    let answer = typed.option("pid", victim.pid()).send_off().unwrap();
     assert!(!answer.acknowledged().await, "the answer failed, and a deferral would be filled in by nobody");
 }
 
@@ -199,7 +227,7 @@ async fn a_refusal_stays_private_although_its_deferral_cannot_be_deleted() {
     let refusal = env.sim.awaits(LIMIT, "a private refusal", refusal).await;
     assert!(refusal.content().contains("runs no query"), "{}", refusal.content());
     let public: Vec<_> =
-        env.incident_channel().messages().iter().map(discord_sim::Message::content).collect();
+        env.incident_channel().messages().iter().map(Message::content).collect();
     assert_eq!(public, ["Only the person who asked sees the answer."]);
 }
 
@@ -215,8 +243,9 @@ async fn a_result_that_may_not_be_a_reply_is_posted_by_itself() {
 
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
     let channel = env.incident_channel();
-    let result =
-        || channel.messages().into_iter().find(|message| message.content().starts_with("Terminated"));
+    let is_result =
+        |message: &Message| message.id() != card.id() && message.content().starts_with("Terminated");
+    let result = || channel.messages().into_iter().find(is_result);
     let result = env.sim.awaits(LIMIT, "the result", result).await;
     assert!(!result.replies_to(&card), "{}", result.content());
 }

@@ -215,13 +215,9 @@ async fn sessions_that_end_by_themselves_are_shown_and_the_request_lapses_with_t
 async fn after_a_kill_during_the_execution_each_session_is_unknown_and_none_is_signalled_again() {
     let mut env = TestEnv::start().await;
     let victims = pool(&env, 3).await;
-    let backend = env.wait_for_bot_backend().await;
     let card = request(&env, "/terminate", &numbers(&victims)).await;
-    signal("STOP", backend).await;
-    env.react("ben", &card, APPROVE);
-    env.wait_for_event(1, "executing, approved by ben", 1).await;
-    env.kill_bot().await;
-    signal("CONT", backend).await;
+
+    env.kill_bot_while_it_signals(&card).await;
     env.start_bot().await;
 
     let finished = env.wait_for_finished(1).await;

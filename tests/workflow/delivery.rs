@@ -1,5 +1,6 @@
 //! What is owed to the channel, and when it comes.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use killgate::domain::ids::{Person, UserId};
@@ -9,7 +10,7 @@ use tokio::time::sleep;
 
 use crate::conversation::{a_moment, ana_asks, approves, calm, count, outcomes, while_the_bot_lives};
 use crate::world::World;
-use crate::world::cast::{BEN, DORA, TARGETS};
+use crate::world::cast::{BEN, DBA, DORA, IVY, TARGETS};
 use crate::world::facts::Fact;
 use crate::world::faults::Refusal;
 use crate::world::postgres::{Change, pid_of};
@@ -80,6 +81,104 @@ fn forty_denials_of_people_who_left_hold_up_an_approval_for_seconds() {
         sleep(Duration::from_secs(5)).await;
     });
     assert_eq!(outcomes(&world), [Outcome::Terminated]);
+}
+
+/// So many people without any right, who are members of the guild.
+fn strangers(world: &World) -> Vec<UserId> {
+    let strangers: Vec<_> = (100..220).map(UserId).collect();
+    world.with(|state| {
+        for id in &strangers {
+            state.join(Person { id: *id, roles: Vec::new(), bot: false, timed_out_until: None });
+        }
+    });
+    strangers
+}
+
+#[test]
+fn the_denials_of_a_crowd_that_was_heard_hold_up_an_approval_for_seconds_when_they_are_read_again() {
+    let world = calm();
+    let strangers = strangers(&world);
+    while_the_bot_lives(&world, async |bot| {
+        let card = ana_asks(&world, &bot).await;
+        for id in &strangers {
+            world.with(|state| state.react(*id, card, Vote::Deny));
+        }
+        sleep(Duration::from_secs(30)).await;
+        world.with(|state| {
+            state.discord.gateway.drop_connections(false);
+            // Eight at a time: all of them take 24 s.
+            state.faults.discord.slow = Duration::from_millis(1_600);
+            state.discord.gateway.reconnect();
+        });
+        a_moment().await;
+        approves(&world, BEN, card);
+        sleep(Duration::from_secs(18)).await;
+        assert_eq!(outcomes(&world), [Outcome::Terminated]);
+    });
+}
+
+#[test]
+fn a_denial_of_somebody_who_became_an_approver_unseen_holds() {
+    let world = calm();
+    while_the_bot_lives(&world, async |bot| {
+        let card = ana_asks(&world, &bot).await;
+        world.with(|state| state.react(IVY, card, Vote::Deny));
+        a_moment().await;
+        world.with(|state| {
+            state.faults.discord.slow = Duration::from_millis(200);
+            state.discord.gateway.drop_connections(false);
+            state.set_roles(IVY, &[DBA]);
+            state.take_back(IVY, card, Vote::Deny);
+            state.react(IVY, card, Vote::Deny);
+            state.discord.gateway.reconnect();
+            state.react(BEN, card, Vote::Approve);
+        });
+        sleep(Duration::from_secs(10)).await;
+    });
+    assert_eq!(outcomes(&world), [Outcome::Denied]);
+}
+
+#[test]
+fn who_toggles_an_approval_writes_few_records_and_the_approval_that_stays_counts() {
+    let world = calm();
+    world.with(|state| state.policy.approvals = 2);
+    while_the_bot_lives(&world, async |bot| {
+        let card = ana_asks(&world, &bot).await;
+        for _ in 0..200 {
+            world.with(|state| state.react(BEN, card, Vote::Approve));
+            sleep(Duration::from_millis(150)).await;
+            world.with(|state| state.take_back(BEN, card, Vote::Approve));
+            sleep(Duration::from_millis(150)).await;
+        }
+        let recorded = world.with(|state| state.disk().records().count());
+        assert!(recorded < 80, "{recorded}");
+        approves(&world, BEN, card);
+        approves(&world, DORA, card);
+        sleep(Duration::from_secs(30)).await;
+        assert_eq!(outcomes(&world), [Outcome::Terminated]);
+    });
+}
+
+#[test]
+fn a_channel_gets_an_explanation_every_two_seconds_at_most() {
+    let world = calm();
+    let strangers = strangers(&world);
+    while_the_bot_lives(&world, async |bot| {
+        let card = ana_asks(&world, &bot).await;
+        for id in &strangers[..20] {
+            world.with(|state| state.react(*id, card, Vote::Approve));
+            sleep(Duration::from_millis(700)).await;
+        }
+        sleep(Duration::from_secs(10)).await;
+    });
+    let times: BTreeSet<_> = world.with(|state| {
+        let told = state.facts.all().iter().filter(|noted| matches!(noted.fact, Fact::Told { .. }));
+        told.map(|noted| noted.at).collect()
+    });
+    let times: Vec<_> = times.into_iter().collect();
+    assert!(times.len() > 3, "{times:?}");
+    let pauses = times.windows(2).map(|pair| pair[1].duration_since(pair[0]));
+    assert!(pauses.clone().all(|pause| pause >= Duration::from_secs(2)), "{:?}", pauses.collect::<Vec<_>>());
 }
 
 #[test]

@@ -103,6 +103,10 @@ impl ApiError {
         Self::new(400, 50083, "Thread is archived")
     }
 
+    pub(crate) fn locked_thread() -> Self {
+        Self::new(400, 160_005, "Thread is locked")
+    }
+
     pub(crate) fn invalid_json() -> Self {
         Self::new(400, 50109, "The request body contains invalid JSON.")
     }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serenity::http::Route;
 use serenity::model::id::{ApplicationId, UserId};
 
-use super::{ApiCall, ApiClient, ApiError};
+use super::{ApiCall, ApiClient, ApiError, WithId};
 
 /// Where the gateway is.
 #[derive(Debug, Deserialize)]
@@ -21,12 +21,6 @@ pub struct SessionStartLimit {
     pub remaining: u64,
     /// Milliseconds until the limit is reset.
     pub reset_after: u64,
-}
-
-/// The application that a token belongs to.
-#[derive(Debug, Deserialize)]
-pub struct ApplicationInfo {
-    pub id: ApplicationId,
 }
 
 /// The user that a token belongs to.
@@ -47,7 +41,7 @@ impl ApiClient {
     }
 
     /// The application that the token belongs to.
-    pub async fn current_application(&self) -> Result<ApplicationInfo, ApiError> {
+    pub async fn current_application(&self) -> Result<WithId<ApplicationId>, ApiError> {
         self.json(ApiCall::get(Route::Oauth2ApplicationCurrent)).await
     }
 

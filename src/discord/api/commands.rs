@@ -9,7 +9,6 @@ use serenity::model::id::{ApplicationId, GuildId};
 
 use super::{ApiCall, ApiClient, ApiError, RetryPolicy};
 
-/// The name of a registered command.
 #[derive(Debug, Deserialize)]
 pub struct RegisteredName {
     pub name: String,

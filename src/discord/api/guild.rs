@@ -10,7 +10,6 @@ use super::{ApiCall, ApiClient, ApiError};
 use crate::discord::compat;
 use crate::discord::gateway::ChannelInfo;
 
-/// A guild.
 #[derive(Debug, Deserialize)]
 pub struct GuildInfo {
     pub id: GuildId,
@@ -33,7 +32,6 @@ pub struct GuildRole {
     pub mentionable: bool,
 }
 
-/// A channel of a guild.
 #[derive(Debug, Deserialize)]
 pub struct GuildChannel {
     #[serde(default)]

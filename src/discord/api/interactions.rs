@@ -89,17 +89,17 @@ impl ApiClient {
         self.send(ApiCall::new(Method::DELETE, route, RetryPolicy::Idempotent)).await.map(drop)
     }
 
-    /// Adds another message to the interaction. Discord accepts no nonce here, so it is not repeated when in doubt.
+    /// Adds another message to the interaction, and returns it. `None` if it cannot be read. Discord accepts no nonce here, so it
+    /// is not repeated when in doubt.
     pub async fn follow_up(
         &self,
         application_id: ApplicationId,
         token: &str,
         message: &CreateInteractionResponseFollowup,
-    ) -> Result<(), ApiError> {
+    ) -> Result<Option<OwnMessage>, ApiError> {
         let route = Route::WebhookFollowupMessages { application_id, token };
-        self.send(ApiCall::new(Method::POST, route, RetryPolicy::OnlyIfNotSent).json(message)?)
-            .await
-            .map(drop)
+        let call = ApiCall::new(Method::POST, route, RetryPolicy::OnlyIfNotSent).json(message)?;
+        Ok(serde_json::from_slice(&self.send(call).await?).ok())
     }
 }
 

@@ -2,11 +2,13 @@
 
 use reqwest::Method;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serenity::builder::{CreateMessage, EditMessage};
 use serenity::http::Route;
 use serenity::model::channel::Nonce;
 use serenity::model::id::{ChannelId, MessageId, UserId};
 
+use super::reactions::{ReactionCount, readable_counts};
 use super::{ApiCall, ApiClient, ApiError, RetryPolicy};
 
 /// Discord's limit for one page.
@@ -23,6 +25,8 @@ pub struct OwnMessage {
     /// When it was last edited, in Discord's format.
     #[serde(default)]
     pub edited_timestamp: Option<String>,
+    #[serde(default)]
+    reactions: Vec<IgnoredAny>,
 }
 
 /// A deferred answer that is not filled in yet (Discord documentation, "Message Flags").
@@ -33,21 +37,27 @@ impl OwnMessage {
     pub fn is_loading(&self) -> bool {
         self.flags & LOADING != 0
     }
+
+    /// Whether anybody has reacted to it.
+    pub fn has_reactions(&self) -> bool {
+        !self.reactions.is_empty()
+    }
 }
 
-/// A message found in a channel.
 #[derive(Debug, Deserialize)]
 pub struct ChannelMessage {
     pub id: MessageId,
-    author: MessageAuthor,
+    author: WithId<UserId>,
     #[serde(default)]
     pub content: String,
+    #[serde(default, deserialize_with = "readable_counts")]
+    pub reactions: Vec<ReactionCount>,
 }
 
-/// Who posted a message.
-#[derive(Clone, Debug, Deserialize)]
-pub struct MessageAuthor {
-    pub id: UserId,
+/// An object of Discord of which only the id is used.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct WithId<T> {
+    pub id: T,
 }
 
 impl ChannelMessage {
@@ -70,7 +80,6 @@ impl ApiClient {
         self.json(ApiCall::new(Method::POST, route, RetryPolicy::WithNonce).json(&message)?).await
     }
 
-    /// Edits a message of the bot.
     pub async fn edit_message(
         &self,
         channel_id: ChannelId,

@@ -44,14 +44,15 @@ mod server_clock;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use application::{ApplicationInfo, BotUser, GatewayInfo, SessionStartLimit};
+pub use application::{BotUser, GatewayInfo, SessionStartLimit};
 pub use call::{ApiCall, RetryPolicy};
 pub use commands::RegisteredName;
 pub(in crate::discord) use error::error_chain;
 pub use error::{ApiError, CallEffect};
 pub use guild::{GuildChannel, GuildInfo, GuildRole, PermissionOverwrite};
-pub use messages::{ChannelMessage, MessageAuthor, OwnMessage};
+pub use messages::{ChannelMessage, OwnMessage, WithId};
 use rate_limits::RateLimits;
+pub use reactions::ReactionCount;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 pub use route::RouteName;
 use secrecy::{ExposeSecret, SecretString};
@@ -86,6 +87,7 @@ pub struct ApiClient {
     shared: Arc<ClientState>,
     timeout: Duration,
     asks_twice: bool,
+    leaves_room: bool,
 }
 
 struct ClientState {
@@ -144,6 +146,7 @@ impl ApiClient {
             }),
             timeout: DEFAULT_TIMEOUT,
             asks_twice: false,
+            leaves_room: false,
         })
     }
 
@@ -167,6 +170,12 @@ impl ApiClient {
         Self { asks_twice: false, ..self }
     }
 
+    /// The same client, whose calls leave the last ones that a rate limit allows to other calls of the route.
+    #[must_use]
+    pub fn leaving_room(self) -> Self {
+        Self { leaves_room: true, ..self }
+    }
+
     /// The proxy for encrypted connections.
     pub(super) fn proxy(&self) -> Option<&HttpsProxy> {
         self.shared.proxy.as_ref()
@@ -177,17 +186,7 @@ impl ApiClient {
         self.shared.server_clock.now()
     }
 
-    /// The configured URL of the API.
     pub fn api_url(&self) -> &str {
         &self.shared.base_url
-    }
-}
-
-impl std::fmt::Debug for ApiClient {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ApiClient")
-            .field("api_url", &self.shared.base_url)
-            .field("timeout", &self.timeout)
-            .finish_non_exhaustive()
     }
 }

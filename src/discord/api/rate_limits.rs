@@ -14,6 +14,9 @@ pub(super) type RateLimitKey = (Method, RatelimitingBucket);
 /// More than a bot of one guild uses at once. The limits of further routes are not kept; a 429 reports them again.
 const MAX_ROUTES: usize = 256;
 
+/// How many calls of a window are left to those that somebody waits for. The two reactions of a card are listed by two calls.
+const ROOM: u32 = 2;
+
 /// The global limit and the limits of recently used routes.
 #[derive(Default)]
 pub(super) struct RateLimits(Mutex<RateLimitState>);
@@ -44,8 +47,8 @@ struct RateLimitWindow {
 }
 
 impl RateLimits {
-    /// Reserves one call, or returns how long to wait.
-    pub(super) fn acquire(&self, key: Option<&RateLimitKey>) -> Result<(), RateLimitWait> {
+    /// Reserves one call, or returns how long to wait. A call that leaves room also waits when only few are left in the window.
+    pub(super) fn acquire(&self, key: Option<&RateLimitKey>, leaves_room: bool) -> Result<(), RateLimitWait> {
         let now = Instant::now();
         let mut state = self.lock();
         let at_edge = state.edge_blocked.map(|(until, status)| RateLimitWait { until, edge: Some(status) });
@@ -53,15 +56,16 @@ impl RateLimits {
         if let Some(wait) = at_edge.into_iter().chain(everywhere).find(|wait| wait.until > now) {
             return Err(wait);
         }
-        let Some(window) = key.and_then(|key| state.windows.get_mut(key)) else {
-            return Ok(());
-        };
+        let Some(window) = key.and_then(|key| state.windows.get_mut(key)) else { return Ok(()) };
         if window.ends_at <= now {
             window.remaining = window.limit;
             window.ends_at = now + window.length;
         }
-        let wait = RateLimitWait { until: window.ends_at, edge: None };
-        window.remaining = window.remaining.checked_sub(1).ok_or(wait)?;
+        let room = if leaves_room { ROOM.min(window.limit.saturating_sub(1)) } else { 0 };
+        if window.remaining <= room {
+            return Err(RateLimitWait { until: window.ends_at, edge: None });
+        }
+        window.remaining -= 1;
         Ok(())
     }
 

@@ -1,20 +1,15 @@
 //! Calls about reactions on a message.
 
 use reqwest::Method;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serenity::http::Route;
 use serenity::model::channel::ReactionType;
 use serenity::model::id::{ChannelId, MessageId, UserId};
 
-use super::{ApiCall, ApiClient, ApiError, RetryPolicy};
+use super::{ApiCall, ApiClient, ApiError, RetryPolicy, WithId};
 
 /// Discord's limit for one page.
 const PAGE_SIZE: usize = 100;
-
-#[derive(Deserialize)]
-struct ReactingUser {
-    id: UserId,
-}
 
 /// The reactions of a message with one emoji, as it is spelled there.
 #[derive(Debug, Deserialize)]
@@ -30,17 +25,19 @@ struct CountDetails {
     burst: u64,
 }
 
-#[derive(Deserialize)]
-struct MessageReactions {
-    #[serde(default)]
-    reactions: Vec<serde_json::Value>,
-}
-
 impl ReactionCount {
     /// Whether some of them are super reactions. Discord always says how many (its specification, `count_details`).
     pub fn has_super(&self) -> bool {
         self.count_details.burst > 0
     }
+}
+
+/// The counts that can be read. An emoji that cannot be read is not ours.
+pub(super) fn readable_counts<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<ReactionCount>, D::Error> {
+    let counts = Vec::<serde_json::Value>::deserialize(deserializer)?;
+    Ok(counts.into_iter().filter_map(|count| serde_json::from_value(count).ok()).collect())
 }
 
 impl ApiClient {
@@ -54,18 +51,6 @@ impl ApiClient {
         let reaction = &emoji.as_data();
         let route = Route::ChannelMessageReactionMe { channel_id, message_id, reaction };
         self.send(ApiCall::new(Method::PUT, route, RetryPolicy::Idempotent)).await.map(drop)
-    }
-
-    /// How often each emoji is on the message. Those that cannot be read are not ours, and left out.
-    pub async fn reaction_counts(
-        &self,
-        channel_id: ChannelId,
-        message_id: MessageId,
-    ) -> Result<Vec<ReactionCount>, ApiError> {
-        let message: MessageReactions =
-            self.json(ApiCall::get(Route::ChannelMessage { channel_id, message_id })).await?;
-        let counts = message.reactions.into_iter();
-        Ok(counts.filter_map(|count| serde_json::from_value(count).ok()).collect())
     }
 
     /// All users who have this reaction on the message now, normal or super (Discord documentation, "Get Reactions",
@@ -89,7 +74,7 @@ impl ApiClient {
             if let Some(after) = last {
                 call = call.query("after", &after);
             }
-            let page: Vec<ReactingUser> = self.json(call).await?;
+            let page: Vec<WithId<UserId>> = self.json(call).await?;
             let length = page.len();
             users.extend(page.into_iter().map(|user| user.id));
             let highest = users.iter().copied().max();

@@ -60,7 +60,9 @@ impl ApiClient {
         let mut is_asked_again = !self.asks_twice;
 
         loop {
-            while let Err(RateLimitWait { until, edge }) = self.shared.rate_limits.acquire(key.as_ref()) {
+            while let Err(RateLimitWait { until, edge }) =
+                self.shared.rate_limits.acquire(key.as_ref(), self.leaves_room)
+            {
                 if let Some(status) = edge.filter(|_| until >= deadline) {
                     let wait = until.saturating_duration_since(Instant::now());
                     return Err(ApiError::Blocked { route: call.name(), status, wait });
@@ -157,7 +159,7 @@ impl ApiClient {
         };
         let remaining = deadline.saturating_duration_since(Instant::now());
         let limit = (remaining / 2).clamp(MIN_ATTEMPT_TIME, MAX_ATTEMPT_TIME).min(remaining);
-        // In a box, so that those who wait for a place do not have the room for it.
+        // Boxed, so that calls that wait for a place do not hold its memory.
         timeout(limit, Box::pin(self.exchange(call))).await.unwrap_or_else(|_| {
             Err(AttemptFailure {
                 effect: CallEffect::Unknown,

@@ -4,22 +4,18 @@ use serde::Deserialize;
 use serde_json::Error;
 use serenity::model::id::ChannelId;
 
+use crate::discord::api::WithId;
 use crate::domain::ids;
 
 /// A channel or a thread was created, changed or deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChannelEvent {
     /// These threads are active in channels that the bot can see since now.
-    Listed {
-        channels: Vec<ChannelInfo>,
-    },
+    Listed { channels: Vec<ChannelInfo> },
     /// It was created, or changed.
-    Changed {
-        channel: ChannelInfo,
-    },
-    Deleted {
-        channel: ChannelId,
-    },
+    Changed { channel: ChannelInfo },
+    /// It was deleted.
+    Deleted { channel: ChannelId },
 }
 
 /// A channel or a thread.
@@ -36,11 +32,6 @@ pub struct ChannelInfo {
 struct ThreadList {
     #[serde(default)]
     threads: Vec<ChannelInfo>,
-}
-
-#[derive(Deserialize)]
-struct DeletedChannel {
-    id: ChannelId,
 }
 
 impl ChannelInfo {
@@ -63,7 +54,7 @@ pub(super) fn decode_channel_event(kind: &str, data: &str) -> Option<Result<Chan
             serde_json::from_str(data).map(|list: ThreadList| ChannelEvent::Listed { channels: list.threads })
         }
         "CHANNEL_DELETE" | "THREAD_DELETE" => serde_json::from_str(data)
-            .map(|deleted: DeletedChannel| ChannelEvent::Deleted { channel: deleted.id }),
+            .map(|deleted: WithId<ChannelId>| ChannelEvent::Deleted { channel: deleted.id }),
         _ => return None,
     };
     Some(event)

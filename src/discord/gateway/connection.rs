@@ -12,10 +12,9 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use super::close::{self, CloseAction};
 use super::connect::GatewaySocket;
 use super::decode::decode;
-use super::frame::{self, GatewayFrame, op};
+use super::frame::{self, GatewayFrame, ReadyData, op};
 use super::heartbeat::Heartbeat;
-use super::resume_state::{ReadyData, ResumeState};
-use super::session::{Disconnect, GatewaySession, stop_requested};
+use super::session::{Disconnect, GatewaySession, ResumeState, stop_requested};
 use super::{GatewayEvent, endpoint};
 
 /// How long a stop waits for the close frame to be sent.
@@ -222,9 +221,7 @@ impl<'a> GatewayConnection<'a> {
     }
 
     fn handle_close(&self, frame: Option<&CloseFrame>) -> Disconnect {
-        let Some(frame) = frame else {
-            return Disconnect::lost("Discord closed the connection");
-        };
+        let Some(frame) = frame else { return Disconnect::lost("Discord closed the connection") };
         let code = u16::from(frame.code);
         let why = format!("Discord closed the connection with {code} {}", frame.reason);
         match close::close_action(code, &frame.reason, self.session.options.intents) {

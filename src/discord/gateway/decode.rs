@@ -9,7 +9,6 @@ use super::channel_event::decode_channel_event;
 use super::guild_event::decode_guild_event;
 use crate::discord::compat;
 
-/// Decodes the data of an event of this kind.
 pub(super) fn decode(kind: &str, data: &str) -> Result<GatewayEvent, Error> {
     if let Some(event) = decode_guild_event(kind, data) {
         return event.map(GatewayEvent::Guild);

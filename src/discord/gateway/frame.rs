@@ -9,7 +9,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use serenity::model::gateway::GatewayIntents;
 
-use super::resume_state::ResumeState;
+use super::session::ResumeState;
 
 /// Opcodes.
 pub(super) mod op {
@@ -40,6 +40,15 @@ impl GatewayFrame<'_> {
     pub(super) fn data(&self) -> &str {
         self.d.map_or("null", RawValue::get)
     }
+}
+
+/// The part of READY that is used.
+#[derive(Deserialize)]
+pub(super) struct ReadyData {
+    pub(super) session_id: String,
+    /// Without it, the session is resumed at the general URL.
+    #[serde(default)]
+    pub(super) resume_gateway_url: Option<String>,
 }
 
 /// Whether the text is a Hello, the first frame that Discord sends.

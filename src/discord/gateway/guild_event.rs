@@ -1,10 +1,11 @@
 //! Events about a guild and what the bot may see in it. Only the few fields that are used are decoded.
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::Error;
 use serenity::model::id::{GuildId, RoleId, UserId};
 
 use super::channel_event::ChannelInfo;
+use crate::discord::api::WithId;
 
 /// Something that may have hidden from the bot what people did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,10 +21,10 @@ pub enum GuildEvent {
     MemberChanged { guild: GuildId, member: MemberRoles },
 }
 
-/// The roles of a member.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct MemberRoles {
-    pub user: UserId,
+    pub user: WithId<UserId>,
+    #[serde(default)]
     pub roles: Vec<RoleId>,
 }
 
@@ -43,12 +44,7 @@ struct GuildData {
 #[derive(Deserialize)]
 struct RoleUpdated {
     guild_id: GuildId,
-    role: RoleData,
-}
-
-#[derive(Deserialize)]
-struct RoleData {
-    id: RoleId,
+    role: WithId<RoleId>,
 }
 
 #[derive(Deserialize)]
@@ -62,22 +58,6 @@ struct MemberUpdated {
     guild_id: GuildId,
     #[serde(flatten)]
     member: MemberRoles,
-}
-
-impl<'de> Deserialize<'de> for MemberRoles {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct UserData {
-            id: UserId,
-        }
-        #[derive(Deserialize)]
-        struct MemberData {
-            user: UserData,
-            #[serde(default)]
-            roles: Vec<RoleId>,
-        }
-        MemberData::deserialize(deserializer).map(|member| Self { user: member.user.id, roles: member.roles })
-    }
 }
 
 /// Decodes an event about a guild; `None` if events of this kind are about something else.
@@ -118,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_roles_of_the_bot_are_decoded() {
-        let member = MemberRoles { user: UserId::new(7), roles: vec![RoleId::new(5)] };
+        let member = MemberRoles { user: WithId { id: UserId::new(7) }, roles: vec![RoleId::new(5)] };
         let guild = r#"{"id":"9","name":"g","members":[{"user":{"id":"7","username":"bot"},"roles":["5"],"nick":null}]}"#;
         assert_eq!(
             decode_guild_event("GUILD_CREATE", guild).unwrap().unwrap(),

@@ -4,12 +4,12 @@
 //! |---|---|
 //! | `mod` | [`GatewayHandle`], the running client |
 //! | `options` | [`GatewayOptions`] and [`GatewayTimeouts`] |
-//! | `session` | keeps the session: connects and reconnects |
+//! | `session` | keeps the session: connects and reconnects; what resuming needs |
 //! | `connection` | one connection, from Hello until it is lost |
 //! | `connect` | TCP, TLS and the WebSocket upgrade |
 //! | `endpoint` | which gateway URLs are trusted |
 //! | `frame`, `decode`, `guild_event`, `channel_event` | frames; events; events about a guild; events about its channels |
-//! | `heartbeat`, `resume_state` | the next heartbeat; what resuming needs |
+//! | `heartbeat` | the next heartbeat |
 //! | `close`, `error` | the meaning of close codes; fatal errors |
 //!
 //! [`GatewayHandle::start`] starts a task that keeps one session with Discord alive while the process runs. It yields
@@ -44,10 +44,9 @@ mod frame;
 mod guild_event;
 mod heartbeat;
 mod options;
-mod resume_state;
 mod session;
 
-use crate::discord::api::{ApiClient, MessageAuthor};
+use crate::discord::api::{ApiClient, WithId};
 pub use channel_event::{ChannelEvent, ChannelInfo};
 pub use error::GatewayError;
 use futures_util::StreamExt;
@@ -56,7 +55,7 @@ pub use options::{EventFilter, GatewayOptions, GatewayTimeouts};
 use reqwest::Url;
 use serde::Deserialize;
 use serenity::model::event::Event;
-use serenity::model::id::{ChannelId, GuildId, InteractionId, MessageId};
+use serenity::model::id::{ChannelId, GuildId, InteractionId, MessageId, UserId};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
@@ -115,7 +114,7 @@ pub struct EditedMessage {
     pub channel_id: ChannelId,
     #[serde(default)]
     pub guild_id: Option<GuildId>,
-    pub author: MessageAuthor,
+    pub author: WithId<UserId>,
     #[serde(default)]
     pub content: String,
 }

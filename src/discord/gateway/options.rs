@@ -26,17 +26,6 @@ pub struct GatewayOptions {
     pub timeouts: GatewayTimeouts,
 }
 
-impl std::fmt::Debug for GatewayOptions {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("GatewayOptions")
-            .field("api", &self.api)
-            .field("intents", &self.intents)
-            .field("capacity", &self.capacity)
-            .field("timeouts", &self.timeouts)
-            .finish_non_exhaustive()
-    }
-}
-
 /// How long each step may take, and the waits between them.
 ///
 /// In the worst case the defaults add up to less than 15 s from Discord's return: a step times out (3 s), the longest

@@ -7,7 +7,6 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::connection::GatewayConnection;
-use super::resume_state::ResumeState;
 use super::{GatewayError, GatewayEvent, GatewayOptions, connect, endpoint};
 use crate::common::backoff::{Backoff, Jitter};
 use crate::discord::api::{ApiError, SessionStartLimit, error_chain};
@@ -17,6 +16,15 @@ const MAX_RESUME_ATTEMPTS: u32 = 3;
 
 /// If fewer session starts remain, they are spread over the time until the limit is reset.
 const FEW_SESSION_STARTS: u64 = 20;
+
+/// What is needed to resume the session after a lost connection.
+pub(super) struct ResumeState {
+    pub(super) id: String,
+    /// The number of the last event received.
+    pub(super) seq: u64,
+    /// Where to resume, if Discord named a trusted host.
+    pub(super) resume_url: Option<Url>,
+}
 
 pub(super) struct GatewaySession {
     pub(super) options: GatewayOptions,
@@ -38,20 +46,16 @@ pub(super) struct GatewaySession {
 
 /// How a connection, or an attempt to connect, ended.
 pub(super) enum Disconnect {
+    /// The process stops.
     Stopped,
+    /// Another attempt would fail in the same way.
     Fatal(GatewayError),
     /// The session, if there is one, may be resumed.
-    Lost {
-        why: String,
-    },
+    Lost { why: String },
     /// The session has ended.
-    Expired {
-        why: String,
-    },
+    Expired { why: String },
     /// Op 9. If the session is not resumable, a new one requires a wait.
-    Invalid {
-        is_resumable: bool,
-    },
+    Invalid { is_resumable: bool },
 }
 
 impl Disconnect {

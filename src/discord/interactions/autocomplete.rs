@@ -21,9 +21,7 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl InteractionHandler {
     pub(super) async fn answer_autocomplete(&self, command: CommandInteraction) {
-        let Some(focused) = command.data.autocomplete() else {
-            return;
-        };
+        let Some(focused) = command.data.autocomplete() else { return };
         let person = self.person_in_channel(
             command.guild_id,
             command.channel_id,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serenity::builder::{CreateInteractionResponse, CreateModal};
+use serenity::builder::CreateInteractionResponse;
 use serenity::model::application::{
     ComponentInteraction, ComponentInteractionDataKind as Kind, ModalInteraction,
 };
@@ -11,11 +11,13 @@ use tracing::warn;
 
 use super::{FORM_TIMEOUT, InteractionHandler};
 use crate::discord::api::interactions::ALREADY_ACKNOWLEDGED;
-use crate::discord::messages::component_id::{ComponentAction, ComponentIdError, SessionChoice};
+use crate::discord::messages::component_id::{
+    ComponentAction, ComponentIdError, RequestedSessions, SessionChoice,
+};
 use crate::discord::messages::session_menu::{self, MenuSession, chosen_sessions};
 use crate::discord::messages::{details, reason_form};
 use crate::discord::reply::{InteractionReply, ReplyVisibility};
-use crate::domain::event::{Action, Binding};
+use crate::domain::event::Action;
 use crate::domain::ids::{ChannelId, Person};
 use crate::domain::lock_graph::LockGraph;
 use crate::workflow::handle::{RequestInput, SessionInput};
@@ -35,74 +37,55 @@ impl InteractionHandler {
             component.member.as_ref(),
         );
         let action = ComponentAction::parse(&component.data.custom_id, self.engine.targets().names());
-        match person.and_then(|person| Ok((person, action.map_err(component_refusal)?))) {
-            Err(refusal) => self.refuse(&reply(ReplyVisibility::Ephemeral), &refusal).await,
-            Ok((person, ComponentAction::NavigatePage(navigation))) => {
-                let reply = reply(ReplyVisibility::InPlace);
-                let answer = self.show_session_list(&person, &navigation.query, navigation.to_page(), &reply);
-                self.answer_and_measure("sessions", channel, &reply, answer).await;
+        let (person, action) =
+            match person.and_then(|person| Ok((person, action.map_err(component_refusal)?))) {
+                Ok(person_and_action) => person_and_action,
+                Err(refusal) => return self.refuse(&reply(ReplyVisibility::Ephemeral), &refusal).await,
+            };
+        // Discord accepts a form only as the first answer, so no session is looked up before.
+        if let ComponentAction::RequestSignal { action, sessions } = &action
+            && let Ok(sessions) = self.requested_sessions(sessions, Some(&component.message))
+            && self.may_request(&person, &sessions[0])
+        {
+            return self.show_reason_form(&component, *action, &sessions).await;
+        }
+        let (command, visibility) = match &action {
+            ComponentAction::NavigatePage(_) => ("sessions", ReplyVisibility::InPlace),
+            ComponentAction::NavigateRequests(_) => ("requests", ReplyVisibility::InPlace),
+            ComponentAction::SelectRequest => ("requests", ReplyVisibility::Ephemeral),
+            ComponentAction::RequestSignal { action, .. } => (action.name(), ReplyVisibility::Ephemeral),
+            ComponentAction::SelectSession | ComponentAction::SelectAll | ComponentAction::ShowSession(_) => {
+                ("sessions", ReplyVisibility::Ephemeral)
             }
-            Ok((person, ComponentAction::NavigateRequests(navigation))) => {
-                let reply = reply(ReplyVisibility::InPlace);
-                let answer = self.show_request_list(&person, navigation, &reply);
-                self.answer_and_measure("requests", channel, &reply, answer).await;
-            }
-            Ok((person, ComponentAction::SelectSession)) => {
-                let reply = reply(ReplyVisibility::Ephemeral);
-                let answer = self.show_selected(&person, &component, &reply);
-                self.answer_and_measure("sessions", channel, &reply, answer).await;
-            }
-            Ok((person, ComponentAction::ShowSession(session))) => {
-                let reply = reply(ReplyVisibility::Ephemeral);
-                let answer = self.show_details(&person, &session, &reply);
-                self.answer_and_measure("sessions", channel, &reply, answer).await;
-            }
-            Ok((person, ComponentAction::SelectRequest)) => {
-                let reply = reply(ReplyVisibility::Ephemeral);
-                let answer = self.show_timeline(&person, &component.data.kind, &reply);
-                self.answer_and_measure("requests", channel, &reply, answer).await;
-            }
-            Ok((person, ComponentAction::SelectAll)) => {
-                let reply = reply(ReplyVisibility::Ephemeral);
-                let chosen = self.listed_sessions(&component.message).map(|mut sessions| {
-                    sessions.retain(|session| !session.choice.is_locked);
-                    sessions
-                });
-                let answer = self.show_chosen(&person, chosen, &reply);
-                self.answer_and_measure("sessions", channel, &reply, answer).await;
-            }
-            Ok((person, ComponentAction::RequestSignalForAll { action, bound_to })) => {
-                match self.listed_choices(&component.message) {
-                    Ok(sessions) if self.may_request(&person, &sessions[0]) => {
-                        self.show_reason_form_for_all(&component, (action, bound_to), &sessions).await;
-                    }
-                    Ok(sessions) => {
-                        let input = request_input(action, &sessions, None, channel);
-                        let reply = reply(ReplyVisibility::Ephemeral);
-                        let answer = self.request_signal(person, input, &reply);
-                        self.answer_and_measure(action.name(), channel, &reply, answer).await;
-                    }
-                    Err(refusal) => self.refuse(&reply(ReplyVisibility::Ephemeral), &refusal).await,
+        };
+        let reply = reply(visibility);
+        let answer = async {
+            match action {
+                ComponentAction::NavigatePage(navigation) => {
+                    self.show_session_list(&person, &navigation.query, navigation.to_page(), &reply).await
+                }
+                ComponentAction::NavigateRequests(navigation) => {
+                    self.show_request_list(&person, navigation, &reply).await
+                }
+                ComponentAction::SelectSession => self.show_selected(&person, &component, &reply).await,
+                ComponentAction::ShowSession(session) => self.show_details(&person, &session, &reply).await,
+                ComponentAction::SelectRequest => {
+                    self.show_timeline(&person, &component.data.kind, &reply).await
+                }
+                ComponentAction::SelectAll => {
+                    let mut chosen = self.listed_sessions(&component.message)?;
+                    chosen.retain(|session| !session.choice.is_locked);
+                    self.show_chosen(&person, &chosen, &reply).await
+                }
+                // Refused and recorded as an attempt, as it would be for the command.
+                ComponentAction::RequestSignal { action, sessions } => {
+                    let input =
+                        self.request_input(action, &sessions, Some(&component.message), None, channel)?;
+                    self.request_signal(person, input, &reply).await
                 }
             }
-            Ok((person, ComponentAction::RequestSignal { action, session }))
-                if self.may_request(&person, &session) =>
-            {
-                self.show_reason_form(&component, action, &session).await;
-            }
-            Ok((person, ComponentAction::RequestSignal { action, session })) => {
-                // Refused and recorded as an attempt, as it would be for the command.
-                let input = request_input(action, std::slice::from_ref(&session), None, channel);
-                let reply = reply(ReplyVisibility::Ephemeral);
-                self.answer_and_measure(
-                    action.name(),
-                    channel,
-                    &reply,
-                    self.request_signal(person, input, &reply),
-                )
-                .await;
-            }
-        }
+        };
+        self.answer_and_measure(command, channel, &reply, answer).await;
     }
 
     /// Handles a submitted form.
@@ -117,37 +100,20 @@ impl InteractionHandler {
         );
         let action = ComponentAction::parse(&modal.data.custom_id, self.engine.targets().names());
         match person.and_then(|person| Ok((person, action.map_err(component_refusal)?))) {
-            Ok((person, ComponentAction::RequestSignal { action, session })) => {
-                let reason = reason_form::submitted_reason(&modal.data.components);
-                let input = request_input(action, std::slice::from_ref(&session), reason, channel);
+            Ok((person, ComponentAction::RequestSignal { action, sessions })) => {
                 let reply = reply(ReplyVisibility::Public);
-                self.answer_and_measure(
-                    action.name(),
-                    channel,
-                    &reply,
-                    self.request_signal(person, input, &reply),
-                )
-                .await;
+                let answer = async {
+                    let reason = reason_form::submitted_reason(&modal.data.components);
+                    let message = modal.message.as_deref();
+                    let input = self.request_input(action, &sessions, message, reason, channel)?;
+                    self.request_signal(person, input, &reply).await
+                };
+                self.answer_and_measure(action.name(), channel, &reply, answer).await;
             }
-            Ok((person, ComponentAction::RequestSignalForAll { action, bound_to })) => {
-                let reason = reason_form::submitted_reason(&modal.data.components);
-                let listed = modal.message.as_deref().ok_or(Refusal::Outdated);
-                let reply = reply(ReplyVisibility::Public);
-                match listed.and_then(|message| self.listed_choices(message)) {
-                    Ok(sessions) => {
-                        let input =
-                            RequestInput { bound_to, ..request_input(action, &sessions, reason, channel) };
-                        let answer = self.request_signal(person, input, &reply);
-                        self.answer_and_measure(action.name(), channel, &reply, answer).await;
-                    }
-                    Err(refusal) => self.refuse(&reply, &refusal).await,
-                }
+            other => {
+                let refusal = other.err().unwrap_or(Refusal::Outdated);
+                self.refuse(&reply(ReplyVisibility::Ephemeral), &refusal).await;
             }
-            Ok(_) => {
-                let reply = reply(ReplyVisibility::Ephemeral);
-                self.refuse(&reply, &Refusal::Outdated).await;
-            }
-            Err(refusal) => self.refuse(&reply(ReplyVisibility::Ephemeral), &refusal).await,
         }
     }
 
@@ -158,9 +124,7 @@ impl InteractionHandler {
         component: &ComponentInteraction,
         reply: &Arc<InteractionReply>,
     ) -> Result<(), Refusal> {
-        let Kind::StringSelect { values } = &component.data.kind else {
-            return Err(Refusal::Outdated);
-        };
+        let Kind::StringSelect { values } = &component.data.kind else { return Err(Refusal::Outdated) };
         let targets = self.engine.targets();
         let choices: Result<Vec<_>, _> =
             values.iter().map(|value| SessionChoice::parse(value, targets.names())).collect();
@@ -168,11 +132,9 @@ impl InteractionHandler {
             [] => Err(Refusal::Outdated),
             [choice] => self.show_details(person, choice, reply).await,
             choices => {
-                let chosen = self.listed_sessions(&component.message).map(|mut sessions| {
-                    sessions.retain(|session| choices.contains(&session.choice));
-                    sessions
-                });
-                self.show_chosen(person, chosen, reply).await
+                let mut chosen = self.listed_sessions(&component.message)?;
+                chosen.retain(|session| choices.contains(&session.choice));
+                self.show_chosen(person, &chosen, reply).await
             }
         }
     }
@@ -181,15 +143,14 @@ impl InteractionHandler {
     async fn show_chosen(
         &self,
         person: &Person,
-        chosen: Result<Vec<MenuSession>, Refusal>,
+        chosen: &[MenuSession],
         reply: &Arc<InteractionReply>,
     ) -> Result<(), Refusal> {
-        let chosen = chosen?;
         let target = one_target(chosen.iter().map(|session| &session.choice))?;
         if !self.engine.targets().visible_names(person).any(|name| name == target) {
             return Err(Refusal::NotAViewer);
         }
-        if let Err(error) = reply.send(chosen_sessions(target, &chosen)).await {
+        if let Err(error) = reply.send(chosen_sessions(target, chosen)).await {
             warn!(%error, "could not send the chosen sessions");
         }
         Ok(())
@@ -202,12 +163,42 @@ impl InteractionHandler {
         session_menu::listed_sessions(&message.components, &names).map_err(component_refusal)
     }
 
-    /// The same, all of one target; at least one.
-    fn listed_choices(&self, message: &Message) -> Result<Vec<SessionChoice>, Refusal> {
-        let sessions = self.listed_sessions(message)?;
-        let choices: Vec<_> = sessions.into_iter().map(|session| session.choice).collect();
+    /// The sessions that a button or a form of `message` is about: at least one, all of one target.
+    fn requested_sessions(
+        &self,
+        requested: &RequestedSessions,
+        message: Option<&Message>,
+    ) -> Result<Vec<SessionChoice>, Refusal> {
+        let choices = match requested {
+            RequestedSessions::One(choice) => vec![choice.clone()],
+            RequestedSessions::Listed { .. } => {
+                let listed = self.listed_sessions(message.ok_or(Refusal::Outdated)?)?;
+                listed.into_iter().map(|session| session.choice).collect()
+            }
+        };
         one_target(&choices)?;
         Ok(choices)
+    }
+
+    fn request_input(
+        &self,
+        action: Action,
+        requested: &RequestedSessions,
+        message: Option<&Message>,
+        reason: Option<String>,
+        channel: ChannelId,
+    ) -> Result<RequestInput, Refusal> {
+        let sessions = self.requested_sessions(requested, message)?;
+        let target = sessions.first().map(|session| session.target.clone());
+        let sessions = sessions.iter().map(|session| SessionInput {
+            pid: i64::from(session.pid.number()),
+            backend_start: Some(session.backend_start),
+        });
+        let bound_to = match requested {
+            RequestedSessions::One(_) => None,
+            RequestedSessions::Listed { bound_to } => *bound_to,
+        };
+        Ok(RequestInput { action, sessions: sessions.collect(), bound_to, target, reason, channel })
     }
 
     /// Shows the selected session, if it still exists.
@@ -230,19 +221,8 @@ impl InteractionHandler {
                 None => return Err(Refusal::Ended { pid, target }),
             };
             let waiters = LockGraph::from_snapshot(&snapshot).all_waiters(pid).len();
-            let body = details::session_details(
-                &target,
-                session,
-                waiters,
-                &snapshot,
-                &self
-                    .engine
-                    .targets()
-                    .by_name
-                    .get(&target)
-                    .map(|target| target.policy.protection.clone())
-                    .unwrap_or_default(),
-            );
+            let protection = self.engine.targets().protection(&target);
+            let body = details::session_details(&target, session, waiters, &snapshot, &protection);
             if let Err(error) = reply.send(body).await {
                 warn!(%error, "could not send the details of a session");
             }
@@ -250,34 +230,16 @@ impl InteractionHandler {
         Ok(())
     }
 
-    /// Discord accepts a form only as the first answer, so the session is not looked up before.
     async fn show_reason_form(
         &self,
         component: &ComponentInteraction,
         action: Action,
-        session: &SessionChoice,
-    ) {
-        let targets = self.engine.targets();
-        let is_required =
-            targets.by_name.get(&session.target).is_some_and(|target| target.policy.require_reason);
-        let form = reason_form::reason_form(action, session, is_required);
-        self.send_form(component, form).await;
-    }
-
-    async fn show_reason_form_for_all(
-        &self,
-        component: &ComponentInteraction,
-        request: (Action, Option<Binding>),
         sessions: &[SessionChoice],
     ) {
-        let target = &sessions[0].target;
         let targets = self.engine.targets();
-        let is_required = targets.by_name.get(target).is_some_and(|target| target.policy.require_reason);
-        let form = reason_form::reason_form_for_all(request, sessions.len(), target, is_required);
-        self.send_form(component, form).await;
-    }
-
-    async fn send_form(&self, component: &ComponentInteraction, form: CreateModal) {
+        let is_required = targets.policy(&sessions[0].target).is_some_and(|policy| policy.require_reason);
+        // The button and its form request the same.
+        let form = reason_form::reason_form(&component.data.custom_id, action, sessions, is_required);
         let api = self.api.with_timeout(FORM_TIMEOUT);
         let response = CreateInteractionResponse::Modal(form);
         let Err(error) = api.respond(component.id, &component.token, &response).await else { return };
@@ -291,7 +253,7 @@ impl InteractionHandler {
 
     fn may_request(&self, person: &Person, session: &SessionChoice) -> bool {
         let targets = self.engine.targets();
-        targets.by_name.get(&session.target).is_some_and(|target| target.policy.access.may_request(person))
+        targets.policy(&session.target).is_some_and(|policy| policy.access.may_request(person))
     }
 }
 
@@ -300,26 +262,6 @@ fn one_target<'a>(choices: impl IntoIterator<Item = &'a SessionChoice>) -> Resul
     let mut targets = choices.into_iter().map(|choice| choice.target.as_str());
     let first = targets.next().ok_or(Refusal::Outdated)?;
     if targets.all(|target| target == first) { Ok(first) } else { Err(Refusal::SeveralTargets) }
-}
-
-fn request_input(
-    action: Action,
-    sessions: &[SessionChoice],
-    reason: Option<String>,
-    channel: ChannelId,
-) -> RequestInput {
-    let selected = sessions.iter().map(|session| SessionInput {
-        pid: i64::from(session.pid.number()),
-        backend_start: Some(session.backend_start),
-    });
-    RequestInput {
-        action,
-        sessions: selected.collect(),
-        bound_to: None,
-        target: sessions.first().map(|session| session.target.clone()),
-        reason,
-        channel,
-    }
 }
 
 fn component_refusal(error: ComponentIdError) -> Refusal {

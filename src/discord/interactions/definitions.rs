@@ -35,12 +35,7 @@ pub fn differ(registered: &[Value], expected: &[CreateCommand]) -> bool {
 fn sessions_command() -> CreateCommand {
     command("sessions", "Show PostgreSQL sessions, the worst first").set_options(vec![
         text_option("target", "The server (default: all)"),
-        SessionView::ALL
-            .map(SessionView::name)
-            .into_iter()
-            .fold(text_option("view", "Which sessions (default: busy)"), |option, view| {
-                option.add_string_choice(view, view)
-            }),
+        choice_option("view", "Which sessions (default: busy)", &SessionView::ALL.map(SessionView::name)),
         text_option("user", "Only sessions of this PostgreSQL user"),
         text_option("database", "Only sessions in this database"),
         text_option("application", "Only sessions whose application name contains this"),
@@ -63,24 +58,18 @@ fn signal_command(action: Action, description: &str) -> CreateCommand {
     ];
     if action == Action::Terminate {
         let bound_to = "Lapse when this ends by itself (default: the transaction, if open for 5 s or longer)";
-        options.push(
-            CHOSEN_BINDINGS
-                .map(Binding::name)
-                .into_iter()
-                .fold(text_option("bound_to", bound_to), |option, name| option.add_string_choice(name, name)),
-        );
+        options.push(choice_option("bound_to", bound_to, &CHOSEN_BINDINGS.map(Binding::name)));
     }
     command(action.name(), description).set_options(options)
 }
 
 fn requests_command() -> CreateCommand {
-    let status = text_option("status", "Which requests (default: all)");
-    let status = RequestStatus::ALL
-        .map(RequestStatus::name)
-        .into_iter()
-        .fold(status, |option, status| option.add_string_choice(status, status));
     command("requests", "Show open and closed requests, and how they ended").set_options(vec![
-        status,
+        choice_option(
+            "status",
+            "Which requests (default: all)",
+            &RequestStatus::ALL.map(RequestStatus::name),
+        ),
         CreateCommandOption::new(CommandOptionType::Integer, "pid", "Only requests about this pid"),
         CreateCommandOption::new(CommandOptionType::User, "user", "Only requests made by this person"),
     ])
@@ -98,6 +87,11 @@ fn command(name: &str, description: &str) -> CreateCommand {
 
 fn text_option(name: &str, description: &str) -> CreateCommandOption {
     CreateCommandOption::new(CommandOptionType::String, name, description)
+}
+
+fn choice_option(name: &str, description: &str, choices: &[&str]) -> CreateCommandOption {
+    let option = text_option(name, description);
+    choices.iter().fold(option, |option, choice| option.add_string_choice(*choice, *choice))
 }
 
 /// The fields of commands, options and choices that people see. What else Discord, or a compatible server, returns does not

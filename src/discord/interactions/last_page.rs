@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::discord::session_list::page::{SessionPage, SessionQuery, TargetAnswer, render_page};
 
-/// The page that was rendered last.
 #[derive(Default)]
 pub struct LastPage(Mutex<Option<RenderedPage>>);
 

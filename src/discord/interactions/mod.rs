@@ -25,6 +25,7 @@ mod snapshot_fanout;
 use std::sync::Arc;
 use std::time::Duration;
 
+use definitions::COMMANDS;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 use options::CommandOptions;
@@ -47,8 +48,7 @@ use super::responder::CommandResponder;
 use super::served_channels::{ChannelService, ServedChannels};
 use crate::domain::event::Action;
 use crate::domain::ids::{ChannelId, Person};
-use crate::workflow::handle::EngineHandle;
-use crate::workflow::handle::RequestInput;
+use crate::workflow::handle::{EngineHandle, RequestInput};
 use crate::workflow::input::EngineInput;
 use crate::workflow::ports::{LeaseState, Ledger, Responder};
 use crate::workflow::refusal::Refusal;
@@ -56,7 +56,7 @@ use crate::workflow::refusal::Refusal;
 /// Discord waits 3 s for the first answer.
 const FORM_TIMEOUT: Duration = Duration::from_millis(2_500);
 
-/// Later than an active replica answers or defers, early enough for Discord's 3 s.
+/// An active replica has answered or deferred by then, and Discord still waits: it does so for 3 s.
 const YIELD: Duration = Duration::from_millis(1_500);
 
 /// Answers interactions, each in its own task.
@@ -99,8 +99,8 @@ impl InteractionHandler {
         });
     }
 
-    /// A replica that was deposed, and still has a connection to Discord, answers nobody: the active one does. One that cannot
-    /// know lets the active one answer first, if there is one.
+    /// A deposed replica answers nobody, even if it is still connected to Discord: the active one answers. A replica that cannot
+    /// tell whether it was deposed waits a moment, so that another one would answer first.
     async fn may_answer(&self) -> bool {
         if self.ledger.lease_state() == LeaseState::Unconfirmed {
             sleep(YIELD).await;
@@ -112,7 +112,7 @@ impl InteractionHandler {
         may_answer
     }
 
-    /// In a box, so that each interaction takes the room of its own kind: a thousand people may ask at once.
+    /// Boxed, so that each interaction takes only the memory that its own kind needs: a thousand people may ask at once.
     fn answer(&self, interaction: Interaction) -> BoxFuture<'_, ()> {
         match interaction {
             Interaction::Command(command) => {
@@ -136,16 +136,9 @@ impl InteractionHandler {
     }
 
     async fn answer_command(&self, command: CommandInteraction, reply: Arc<InteractionReply>) {
-        let name = match command.data.name.as_str() {
-            "sessions" => "sessions",
-            "cancel" => "cancel",
-            "terminate" => "terminate",
-            "requests" => "requests",
-            other => {
-                warn!(command = other, "Discord sent an unknown command");
-                self.refuse(&reply, &Refusal::UnknownCommand).await;
-                return;
-            }
+        let Some(name) = COMMANDS.into_iter().find(|name| *name == command.data.name) else {
+            warn!(command = command.data.name, "Discord sent an unknown command");
+            return self.refuse(&reply, &Refusal::UnknownCommand).await;
         };
         let channel = ChannelId(command.channel_id.get());
         self.answer_and_measure(name, channel, &reply, self.run_command(&command, &reply)).await;
@@ -159,7 +152,7 @@ impl InteractionHandler {
         reply: &'a Arc<InteractionReply>,
         answer: impl Future<Output = Result<(), Refusal>> + Send + 'a,
     ) -> impl Future<Output = ()> + Send + 'a {
-        // An argument of an async function takes its room twice.
+        // Boxed, because an async function would hold its argument in memory twice.
         let answer = answer.boxed();
         async move {
             reply.measure_as(command);

@@ -50,9 +50,7 @@ impl<'a> CommandOptions<'a> {
 
     /// What a terminate is to be bound to.
     pub(super) fn bound_to(&self) -> Result<Option<Binding>, Refusal> {
-        let Some(name) = self.text("bound_to") else {
-            return Ok(None);
-        };
+        let Some(name) = self.text("bound_to") else { return Ok(None) };
         let binding = Binding::from_name(name).filter(|binding| CHOSEN_BINDINGS.contains(binding));
         binding.map(Some).ok_or_else(|| bad_option("bound_to", name, "transaction or session"))
     }

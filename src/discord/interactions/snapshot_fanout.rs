@@ -62,11 +62,7 @@ impl SnapshotFanout {
             .map(|(target, result)| TargetAnswer {
                 target: target.clone(),
                 rules: RequestRules {
-                    protection: targets
-                        .by_name
-                        .get(target)
-                        .map(|target| target.policy.protection.clone())
-                        .unwrap_or_default(),
+                    protection: targets.protection(target),
                     sessions_per_request: targets.limits.sessions_per_request,
                 },
                 snapshot: match result {

@@ -21,6 +21,17 @@ pub struct MessageBody {
     ephemeral: bool,
 }
 
+/// Puts the content into one of serenity's builders, which have no trait in common.
+macro_rules! filled {
+    ($builder:expr, $body:expr) => {
+        $builder
+            .allowed_mentions($body.allowed_mentions())
+            .content($body.content)
+            .embeds($body.embeds)
+            .components($body.components)
+    };
+}
+
 impl MessageBody {
     /// A message that consists of text only.
     pub fn text(content: impl Into<String>) -> Self {
@@ -59,51 +70,27 @@ impl MessageBody {
 
     /// A new message in a channel.
     pub fn into_message(self) -> CreateMessage {
-        CreateMessage::new()
-            .allowed_mentions(self.allowed_mentions())
-            .content(self.content)
-            .embeds(self.embeds)
-            .components(self.components)
+        filled!(CreateMessage::new(), self)
     }
 
     /// The new content of a message. Embeds that a moderator suppressed are shown again.
     pub fn into_edit(self) -> EditMessage {
-        EditMessage::new()
-            .flags(MessageFlags::empty())
-            .allowed_mentions(self.allowed_mentions())
-            .content(self.content)
-            .embeds(self.embeds)
-            .components(self.components)
+        filled!(EditMessage::new().flags(MessageFlags::empty()), self)
     }
 
     /// The first answer to an interaction, or the new content of the message that a component belongs to.
     pub fn into_response(self) -> CreateInteractionResponseMessage {
-        CreateInteractionResponseMessage::new()
-            .allowed_mentions(self.allowed_mentions())
-            .ephemeral(self.ephemeral)
-            .content(self.content)
-            .embeds(self.embeds)
-            .components(self.components)
+        filled!(CreateInteractionResponseMessage::new().ephemeral(self.ephemeral), self)
     }
 
     /// The answer to a deferred interaction. The deferral has already decided who sees it.
     pub fn into_response_edit(self) -> EditInteractionResponse {
-        EditInteractionResponse::new()
-            .flags(MessageFlags::empty())
-            .allowed_mentions(self.allowed_mentions())
-            .content(self.content)
-            .embeds(self.embeds)
-            .components(self.components)
+        filled!(EditInteractionResponse::new().flags(MessageFlags::empty()), self)
     }
 
     /// A further answer to an interaction.
     pub fn into_followup(self) -> CreateInteractionResponseFollowup {
-        CreateInteractionResponseFollowup::new()
-            .allowed_mentions(self.allowed_mentions())
-            .ephemeral(self.ephemeral)
-            .content(self.content)
-            .embeds(self.embeds)
-            .components(self.components)
+        filled!(CreateInteractionResponseFollowup::new().ephemeral(self.ephemeral), self)
     }
 
     fn allowed_mentions(&self) -> CreateAllowedMentions {

@@ -40,8 +40,8 @@ pub fn new_card(card: &CardContent, config: &RenderConfig) -> MessageBody {
     }
 }
 
-/// A reply that notifies the approvers of a card that could not, because Discord notifies nobody of a deferred answer that
-/// is filled in. `None` if there is nobody to notify.
+/// A reply that notifies the approvers where the card could not: Discord notifies nobody when a deferred answer is filled in.
+/// `None` if there is nobody to notify.
 pub fn approval_needed(card: &CardContent) -> Option<MessageBody> {
     let mentions = approver_mentions(card);
     let request = &card.request;
@@ -134,12 +134,7 @@ fn summary_line(card: &CardContent) -> String {
 
 fn embed(card: &CardContent) -> CreateEmbed {
     let request = &card.request;
-    let mut description = over::reason_is_over(card).map_or_else(String::new, |over| {
-        format!(
-            "{over}
-"
-        )
-    });
+    let mut description = over::reason_is_over(card).map_or_else(String::new, |over| over + "\n");
     description.push_str(&if is_about_several(request) {
         several_sessions::description(card)
     } else {

@@ -57,11 +57,18 @@ pub enum ComponentAction {
     /// Shows what happened to the request that was selected in a menu. The value of the option is its number.
     SelectRequest,
     /// Requests a cancel or a terminate.
-    RequestSignal { action: Action, session: SessionChoice },
+    RequestSignal { action: Action, sessions: RequestedSessions },
     /// Shows what can be requested for all sessions in the menu of the same message.
     SelectAll,
-    /// Requests a cancel or a terminate of all sessions in the menu of the same message.
-    RequestSignalForAll { action: Action, bound_to: Option<Binding> },
+}
+
+/// The sessions that a button or a form requests a signal for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestedSessions {
+    /// This one.
+    One(SessionChoice),
+    /// All in the menu of the same message.
+    Listed { bound_to: Option<Binding> },
 }
 
 /// The page of a session list to go to.
@@ -112,15 +119,12 @@ impl ComponentAction {
             .strip_prefix(VERSION)
             .and_then(|unversioned| unversioned.split_once(':'))
             .ok_or(ComponentIdError::Foreign)?;
-        let action = match kind {
-            CANCEL => Action::Cancel,
-            TERMINATE => Action::Terminate,
-            DETAILS => return SessionChoice::parse(fields, targets).map(Self::ShowSession),
+        let sessions = match kind {
+            CANCEL | TERMINATE => RequestedSessions::One(SessionChoice::parse(fields, targets)?),
             CANCEL_ALL | TERMINATE_ALL => {
-                let action = if kind == CANCEL_ALL { Action::Cancel } else { Action::Terminate };
-                let bound_to = parse_optional(fields, Binding::from_name)?;
-                return Ok(Self::RequestSignalForAll { action, bound_to });
+                RequestedSessions::Listed { bound_to: parse_optional(fields, Binding::from_name)? }
             }
+            DETAILS => return SessionChoice::parse(fields, targets).map(Self::ShowSession),
             // Each action has exactly one `custom_id`. Any other spelling was not made here.
             REQUESTS => {
                 let navigation = RequestNavigation::parse(fields)?;
@@ -137,8 +141,8 @@ impl ComponentAction {
                     .ok_or(ComponentIdError::Foreign);
             }
         };
-        let session = SessionChoice::parse(fields, targets)?;
-        Ok(Self::RequestSignal { action, session })
+        let action = if [CANCEL, CANCEL_ALL].contains(&kind) { Action::Cancel } else { Action::Terminate };
+        Ok(Self::RequestSignal { action, sessions })
     }
 }
 
@@ -242,9 +246,7 @@ impl SessionChoice {
             None => (value, false),
         };
         let fields: Vec<_> = fields.split(':').collect();
-        let [target, pid, backend_start] = fields[..] else {
-            return Err(ComponentIdError::Foreign);
-        };
+        let [target, pid, backend_start] = fields[..] else { return Err(ComponentIdError::Foreign) };
         let pid = pid.parse().ok().and_then(Pid::new);
         let (Some(pid), Ok(backend_start)) = (pid, backend_start.parse()) else {
             return Err(ComponentIdError::Foreign);

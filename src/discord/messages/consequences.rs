@@ -1,7 +1,7 @@
 //! What ending a session or its query brings about, and what it cannot: one table from a condition to a sentence.
 //!
-//! To add a case, add a row to [`CONSEQUENCES`]. The rows are shown in this order, on cards of one and of several sessions; sources are PostgreSQL's documentation and
-//! what the tests observe on real servers.
+//! To add a case, add a row to [`CONSEQUENCES`]. Cards of one and of several sessions show the rows in this order. The sources
+//! are PostgreSQL's documentation and what the tests observe on real servers.
 
 use super::format::{age, count, join_capped, utf16_len};
 use super::lock_text::progress_text;
@@ -12,6 +12,10 @@ use crate::domain::session::{CancelObstacle, Session, SessionState};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::waiters::WaiterSummary;
 use crate::workflow::ports::CardContent;
+
+/// Where no waiters are known.
+const NOBODY: &WaiterSummary =
+    &WaiterSummary { groups: Vec::new(), longest_since: None, lock: None, alone: 0, replay_since: None };
 
 /// What the sentences depend on.
 #[derive(Clone, Copy)]
@@ -24,7 +28,7 @@ pub(super) struct Situation<'a> {
     pub(super) queue: &'a WaiterSummary,
     /// When the session was seen, by the server's clock.
     pub(super) now: Timestamp,
-    /// Whether it was ended, and is told of what came true.
+    /// Whether it was ended, so that the sentences say what came true.
     pub(super) is_over: bool,
 }
 
@@ -128,11 +132,7 @@ pub(super) fn what_came_true(card: &CardContent) -> Vec<String> {
         if !matches!(ended.outcome, Outcome::Cancelled | Outcome::Terminated) {
             continue;
         }
-        let (session, waiters) = card.latest(index);
-        let unknown = WaiterSummary::default();
-        let queue = card.sessions.get(index).map_or(&unknown, |shown| &shown.queue);
-        let now = card.seen_at(index);
-        let situation = Situation { action: details.action, session, waiters, queue, now, is_over: true };
+        let situation = Situation::of(card, index, true);
         let special = CONSEQUENCES.iter().filter_map(|consequence| consequence(situation));
         for sentence in what_is_rolled_back(situation).into_iter().chain(special) {
             match sentences.iter_mut().find(|(known, _)| *known == sentence) {
@@ -241,7 +241,21 @@ fn who_is_released(it: Situation<'_>) -> Option<String> {
     })
 }
 
-impl Situation<'_> {
+impl<'a> Situation<'a> {
+    /// That of the session at `index` of the card.
+    pub(super) fn of(card: &'a CardContent, index: usize, is_over: bool) -> Self {
+        let (session, waiters) = card.latest(index);
+        let queue = card.sessions.get(index).map_or(NOBODY, |shown| &shown.queue);
+        Self {
+            action: card.request.details.action,
+            session,
+            waiters,
+            queue,
+            now: card.seen_at(index),
+            is_over,
+        }
+    }
+
     /// Whether its transaction has changed or locked rows, which its end undoes.
     fn rolls_back(&self) -> bool {
         let ends_its_statement = self.action == Action::Terminate || self.session.state.is_running();

@@ -127,9 +127,7 @@ pub fn blocker(pid: i32) -> String {
 pub fn sentence(text: &str) -> String {
     let text = text.trim();
     let mut letters = text.chars();
-    let Some(first) = letters.next() else {
-        return String::new();
-    };
+    let Some(first) = letters.next() else { return String::new() };
     let stop = if text.ends_with(['.', '!', '?', '…']) { "" } else { "." };
     format!("{}{}{stop}", first.to_uppercase(), letters.as_str())
 }

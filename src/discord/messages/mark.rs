@@ -39,7 +39,6 @@ impl MarkedMessage {
     }
 }
 
-/// The line that marks a message of the request.
 pub fn mark_line(request: &Request, message: MarkedMessage) -> String {
     format!("{MARK_START}{} · {}{}", request.id, request.mark, message.suffix())
 }

@@ -106,9 +106,7 @@ fn next_step_buttons(refusal: &Refusal) -> Vec<CreateActionRow> {
             ..
         } => session_menu::request_others_rows((*action, *bound_to), target, others),
         Refusal::Rejected { target, error: CreationError::NothingToCancel { session, .. }, .. } => {
-            let Some(backend_start) = session.backend_start else {
-                return Vec::new();
-            };
+            let Some(backend_start) = session.backend_start else { return Vec::new() };
             let target = target.clone();
             let choice = SessionChoice { target, pid: session.pid, backend_start, is_locked: false };
             let button = CreateButton::new(choice.custom_id(Action::Terminate));

@@ -13,6 +13,7 @@ use super::result::{approvers_text, elapsed_text, several};
 use crate::discord::sanitize;
 use crate::domain::identity::Pid;
 use crate::domain::ids::UserId;
+use crate::domain::named_enum::named_enum;
 use crate::domain::request::{Request, RequestState};
 use crate::workflow::ports::SearchAnchor;
 
@@ -32,13 +33,15 @@ pub struct RequestFilter {
     pub requester: Option<UserId>,
 }
 
-/// The option `status`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RequestStatus {
-    Open,
-    Closed,
-    #[default]
-    All,
+named_enum! {
+    /// The option `status`.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub enum RequestStatus {
+        Open = "open",
+        Closed = "closed",
+        #[default]
+        All = "all",
+    }
 }
 
 /// One page of the requests that match a filter, newest first.
@@ -53,21 +56,6 @@ pub struct RequestPage<'a> {
 }
 
 impl RequestStatus {
-    pub const ALL: [Self; 3] = [Self::Open, Self::Closed, Self::All];
-
-    /// The value of the option `status`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Closed => "closed",
-            Self::All => "all",
-        }
-    }
-
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.name() == name)
-    }
-
     /// Whether the requests must have ended. `None` if it does not matter.
     pub const fn ended(self) -> Option<bool> {
         match self {

@@ -19,7 +19,6 @@ use crate::domain::event::{Action, Binding};
 pub const MAX_OPTIONS: usize = 25;
 const LABEL_LENGTH: usize = 100;
 
-/// A session in a menu.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MenuSession {
     pub choice: SessionChoice,
@@ -51,7 +50,6 @@ pub fn select_all_row(sessions: usize) -> CreateActionRow {
     CreateActionRow::Buttons(vec![button.style(ButtonStyle::Secondary)])
 }
 
-/// The sessions in the menu of a message.
 pub fn listed_sessions(rows: &[ActionRow], targets: &[&str]) -> Result<Vec<MenuSession>, ComponentIdError> {
     let components = rows.iter().flat_map(|row| &row.components);
     let menus = components.filter_map(|component| match component {

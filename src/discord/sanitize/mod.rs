@@ -114,15 +114,3 @@ fn fence(text: &str, open: &str, close: &str, limit: usize) -> String {
     let text = truncate(text.chars().map(EscapedChar::unescaped), room);
     format!("{open}{text}{close}")
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sanitized_text_converts_to_a_string() {
-        let text = line("2 * 3", 100);
-        assert_eq!(text.to_string(), r"2 \* 3");
-        assert_eq!(String::from(text), r"2 \* 3");
-    }
-}

@@ -32,19 +32,22 @@ use tree::BlockingTree;
 
 use crate::domain::identity::Pid;
 use crate::domain::lock_graph::LockGraph;
+use crate::domain::named_enum::named_enum;
 use crate::domain::session::{BackendType, Session, SessionState, Snapshot};
 
-/// The option `view` of `/sessions`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum SessionView {
-    /// Every session that is not idle, and idle ones that others wait for.
-    #[default]
-    Busy,
-    /// Sessions that block others, and the sessions they block.
-    Blocking,
-    /// Sessions in an open transaction in which nothing runs.
-    IdleInTransaction,
-    All,
+named_enum! {
+    /// The option `view` of `/sessions`.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub enum SessionView {
+        /// Every session that is not idle, and idle ones that others wait for.
+        #[default]
+        Busy = "busy",
+        /// Sessions that block others, and the sessions they block.
+        Blocking = "blocking",
+        /// Sessions in an open transaction in which nothing runs.
+        IdleInTransaction = "idle-in-transaction",
+        All = "all",
+    }
 }
 
 /// The sessions of a snapshot that a view and a filter choose.
@@ -84,24 +87,6 @@ pub struct HiddenCounts {
     pub filtered: usize,
     /// Server processes, replication and killgate's own connections that neither block nor wait.
     pub background: usize,
-}
-
-impl SessionView {
-    pub const ALL: [Self; 4] = [Self::Busy, Self::Blocking, Self::IdleInTransaction, Self::All];
-
-    /// The value of the option `view`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Busy => "busy",
-            Self::Blocking => "blocking",
-            Self::IdleInTransaction => "idle-in-transaction",
-            Self::All => "all",
-        }
-    }
-
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|view| view.name() == name)
-    }
 }
 
 /// Chooses and ranks the sessions of `snapshot` that `view` and `filter` show.

@@ -25,7 +25,6 @@ pub struct SessionQuery {
     pub filter: SessionFilter,
 }
 
-/// What one target answered.
 #[derive(Clone, Debug)]
 pub struct TargetAnswer {
     pub target: String,
@@ -49,7 +48,6 @@ pub enum NoAnswerReason {
     Failed(String),
 }
 
-/// One page of a session list.
 #[derive(Clone, Debug)]
 pub struct SessionPage {
     pub body: MessageBody,

@@ -21,7 +21,6 @@ const ADVICE_LENGTH: usize = 700;
 /// Further blockers are counted, not named.
 const MAX_BLOCKERS: usize = 3;
 
-/// The text of one session in a list.
 pub(super) fn row_text(row: &SessionRow<'_>, now: Timestamp, is_locked: bool) -> String {
     let mut first = heading(row.session, now, is_locked);
     if let Some(blocks) = blocks_text(row) {

@@ -13,7 +13,7 @@ const FILTER_LENGTH: usize = 60;
 const NAME_LENGTH: usize = 40;
 /// Further names are counted.
 const MAX_NAMES: usize = 6;
-/// A commit that takes longer is told of.
+/// The list warns of a commit that takes longer.
 const LONG_COMMIT: Duration = Duration::from_secs(3);
 
 /// How many sessions are shown, and how many are not, below the [`warnings`].
@@ -68,7 +68,7 @@ fn prepared_transaction_warning(snapshot: &Snapshot) -> Option<String> {
     })
 }
 
-/// A commit that is confirmed takes a moment; one that waits for a lost standby waits for ever.
+/// A standby normally confirms a commit within moments. If it is lost, the commit waits for ever.
 fn synchronous_standby_warning(snapshot: &Snapshot) -> Option<String> {
     let is_stuck = |session: &&Session| {
         session.has_committed() && session.query_age(snapshot.taken_at) >= Some(LONG_COMMIT)
@@ -84,7 +84,7 @@ fn synchronous_standby_warning(snapshot: &Snapshot) -> Option<String> {
     })
 }
 
-/// Said while hardly a slot is free, with the application that takes most of them.
+/// Shown while almost no slot is free, with the application that takes the most.
 fn connection_slots_warning(snapshot: &Snapshot) -> Option<String> {
     let slots = snapshot.connection_slots?;
     let clients = || snapshot.sessions.iter().filter(|session| session.backend_type == BackendType::Client);

@@ -17,16 +17,15 @@ pub struct BlockingTree<'a> {
     pub waiters: usize,
     /// The sessions that wait for the root directly.
     pub direct_waiters: usize,
-    /// How long the waiter has waited that has waited longest.
+    /// The longest that one of them has waited.
     pub longest_wait: Option<Duration>,
     /// The sessions that wait for the root directly.
     pub direct: Vec<&'a Session>,
-    /// The first waiters, each after the blocker through which the shortest path leads to the root. At most
-    /// `MAX_BRANCHES`, or one more where that is all of them.
+    /// The first waiters, each after its blocker on the shortest path to the root: `MAX_BRANCHES` at most, or one more if that
+    /// shows all of them.
     pub branches: Vec<TreeBranch<'a>>,
 }
 
-/// The root of a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TreeRoot<'a> {
     Session(&'a Session),

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::{Client, Error, Transaction};
 
 use super::error::PostgresOpenError;
-use super::session::{LedgerStatements, begin, connect};
+use super::session::{LedgerStatements, connect};
 use super::{HighWaterMark, PostgresLedger, queries, schema};
 use crate::ledger::hash_chain::{self, ChainTail};
 use crate::postgres::connection::{ConnectOptions, ConnectionClosed, PostgresConnection};
@@ -166,7 +166,7 @@ async fn try_to_take_lease(
         }
         return Ok(LeaseStatus::Held { holder: lease.holder.clone() });
     }
-    let transaction = begin(connection).await?;
+    let transaction = connection.client_mut().transaction().await?;
     schema::create_if_missing(&transaction).await?;
     let Some(epoch) = take_over(&transaction, watched.as_ref()).await? else {
         transaction.rollback().await?;

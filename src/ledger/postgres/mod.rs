@@ -36,7 +36,7 @@ use self::session::LedgerSession;
 use crate::domain::event::{LedgerEntry, Recorded};
 use crate::domain::ids::RequestId;
 use crate::domain::timestamp::Timestamp;
-use crate::ledger::hash_chain::ChainTail;
+use crate::ledger::hash_chain::{self, ChainTail};
 use crate::ledger::pending::{self, PendingState};
 use crate::postgres::connection::ConnectOptions;
 use crate::workflow::ports::{Lease, LeaseState, Ledger, LedgerError, PendingRequests, RequestSearch};
@@ -139,9 +139,7 @@ impl Ledger for PostgresLedger {
         let loading = queries::load_pending(guard.connection(), since, &known);
         let answer = timeout_at(deadline, loading).await;
         let rows = guard.conclude(answer).map_err(not_read)?;
-        let Some(end) = rows.tail.clone() else {
-            return Err(records_missing(&known));
-        };
+        let Some(end) = rows.tail.clone() else { return Err(records_missing(&known)) };
         self.session.high_water_mark.advance(&end);
         *tail = end;
         rows.parse()
@@ -160,7 +158,7 @@ impl Ledger for PostgresLedger {
         let mut guard = self.session.acquire(deadline).await?;
         let searching = queries::history(guard.connection().client(), &search);
         let answer = timeout_at(deadline, searching).await;
-        queries::parse(guard.conclude(answer).map_err(not_read)?)
+        hash_chain::read_all(guard.conclude(answer).map_err(not_read)?)
     }
 
     async fn probe(&self) -> Result<(), LedgerError> {
@@ -234,7 +232,7 @@ fn int8(number: u64) -> i64 {
 pub async fn dry_run(options: &ConnectOptions) -> Result<(), PostgresOpenError> {
     let (mut connection, _closed) = session::connect(options).await?;
     let attempt = async {
-        let transaction = session::begin(&mut connection).await?;
+        let transaction = connection.client_mut().transaction().await?;
         schema::create_if_missing(&transaction).await?;
         transaction.execute("UPDATE killgate_ledger.lease SET holder = holder", &[]).await?;
         transaction.rollback().await?;

@@ -7,7 +7,6 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, GenericClient, IsolationLevel, Transaction};
 
 use super::int8;
-use crate::domain::event::Recorded;
 use crate::domain::identity::Pid;
 use crate::domain::ids::RequestId;
 use crate::domain::timestamp::Timestamp;
@@ -106,7 +105,7 @@ async fn searched_since(client: &impl GenericClient) -> Result<String, Error> {
 impl PendingRows {
     pub(super) fn parse(self) -> Result<PendingRequests, LedgerError> {
         Ok(PendingRequests {
-            records: parse(self.rows)?,
+            records: hash_chain::read_all(self.rows)?,
             next_id: self.next_id,
             undelivered: self.undelivered,
         })
@@ -247,15 +246,4 @@ fn read_tail(row: &tokio_postgres::Row) -> Result<ChainTail, Error> {
 
 pub(super) fn read_row(row: &tokio_postgres::Row) -> Result<StoredRecord, Error> {
     Ok(StoredRecord { seq: row.try_get::<_, i64>("seq")?.unsigned_abs(), line: row.try_get("line")? })
-}
-
-/// Parses the rows, and fails when one of them is not as it was written.
-pub(super) fn parse(rows: Vec<StoredRecord>) -> Result<Vec<Recorded>, LedgerError> {
-    rows.into_iter()
-        .map(|StoredRecord { seq, line }| {
-            hash_chain::read(seq, &line)
-                .map(|link| link.recorded)
-                .map_err(|error| LedgerError::Corrupt { seq, problem: error.to_string() })
-        })
-        .collect()
 }

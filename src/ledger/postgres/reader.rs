@@ -2,7 +2,7 @@
 //! The role needs only SELECT on the schema's tables.
 
 use std::collections::BTreeMap;
-use std::{fmt, thread};
+use std::thread;
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -19,12 +19,6 @@ const PAGE_SIZE: i64 = 1_000;
 pub struct PostgresReader {
     runtime: ReaderRuntime,
     connection: PostgresConnection,
-}
-
-impl fmt::Debug for PostgresReader {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostgresReader").finish_non_exhaustive()
-    }
 }
 
 impl PostgresReader {

@@ -8,7 +8,7 @@ use anyhow::{bail, ensure};
 use async_trait::async_trait;
 use tokio::sync::{Mutex, MutexGuard, watch};
 use tokio::time::{Instant, sleep, timeout_at};
-use tokio_postgres::{Client, Error, Statement, Transaction};
+use tokio_postgres::{Client, Error, Statement};
 
 use super::error::PostgresOpenError;
 use super::high_water_mark::HighWaterMark;
@@ -240,14 +240,6 @@ pub(super) async fn connect(
     options: &ConnectOptions,
 ) -> Result<(PostgresConnection, ConnectionClosed), PostgresOpenError> {
     options.connect().await.map_err(PostgresOpenError::unavailable)
-}
-
-/// Begins a transaction that takes over or rehearses it. A process that stops in the middle of it must not keep the lease's
-/// row locked: the server ends its session.
-pub(super) async fn begin(connection: &mut PostgresConnection) -> Result<Transaction<'_>, Error> {
-    let transaction = connection.client_mut().transaction().await?;
-    transaction.batch_execute("SET LOCAL idle_in_transaction_session_timeout = '5s'").await?;
-    Ok(transaction)
 }
 
 fn not_recorded(unreachable: TargetUnreachable) -> LedgerError {

@@ -139,7 +139,7 @@ impl SessionForm {
             database: self.database.clone(),
             application: self.application.clone(),
             client: self.client.clone(),
-            state: SessionState::from_name(Some(&self.state)),
+            state: SessionState::of_column(Some(&self.state)),
             wait: self
                 .wait
                 .as_ref()

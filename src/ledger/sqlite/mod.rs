@@ -92,9 +92,7 @@ impl SqliteLedger {
     }
 
     async fn submit(&self, job: LedgerJob, deadline: Instant) -> Result<(), LedgerError> {
-        let Some(jobs) = &self.jobs else {
-            return Err(thread_ended());
-        };
+        let Some(jobs) = &self.jobs else { return Err(thread_ended()) };
         let submitted = timeout_at(deadline, jobs.send(job)).await.map_err(|_| too_slow())?;
         submitted.map_err(|_| thread_ended())
     }
@@ -145,9 +143,7 @@ impl Drop for SqliteLedger {
     /// process waits for it. A file that is still open then is closed, and its lock released, when the process ends.
     fn drop(&mut self) {
         self.jobs = None;
-        let Some(thread) = self.thread.take() else {
-            return;
-        };
+        let Some(thread) = self.thread.take() else { return };
         let deadline = Instant::now() + CLOSE_TIMEOUT;
         while !thread.is_finished() {
             if Instant::now() >= deadline {

@@ -10,6 +10,7 @@ use super::store::SqliteStore;
 use crate::domain::event::Recorded;
 use crate::domain::ids::RequestId;
 use crate::domain::timestamp::Timestamp;
+use crate::ledger::reader::StoredRecord;
 use crate::ledger::record::time;
 use crate::ledger::{hash_chain, pending};
 use crate::workflow::ports::{LedgerError, PendingRequests, RequestSearch, SearchAnchor};
@@ -49,7 +50,7 @@ pub(super) fn load_pending(
         ),
         &[searched_since.clone().into(), time::write(since).into()],
     );
-    let records = parse(lines.map_err(not_recorded)?)?;
+    let records = hash_chain::read_all(lines.map_err(not_recorded)?)?;
     let (next_id, undelivered) = next_and_undelivered(&connection, &searched_since).map_err(not_recorded)?;
     Ok(PendingRequests { records, next_id, undelivered })
 }
@@ -68,7 +69,7 @@ pub(super) fn history(store: &mut SqliteStore, search: &RequestSearch) -> Result
         ),
         &values,
     );
-    parse(lines.map_err(not_recorded)?)
+    hash_chain::read_all(lines.map_err(not_recorded)?)
 }
 
 /// A query for the requests of the search, nearest to its anchor first. Each condition has an index, except the rarely
@@ -150,21 +151,9 @@ fn next_and_undelivered(
     Ok((RequestId(last.unwrap_or(0) + 1), undelivered))
 }
 
-fn lines(connection: &Connection, sql: &str, values: &[Value]) -> rusqlite::Result<Vec<(u64, String)>> {
+fn lines(connection: &Connection, sql: &str, values: &[Value]) -> rusqlite::Result<Vec<StoredRecord>> {
     connection
         .prepare_cached(sql)?
-        .query_map(params_from_iter(values), |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect()
-}
-
-/// Parses the lines, and fails when one of them is not as it was written.
-fn parse(lines: Vec<(u64, String)>) -> Result<Vec<Recorded>, LedgerError> {
-    lines
-        .into_iter()
-        .map(|(seq, line)| {
-            hash_chain::read(seq, &line)
-                .map(|link| link.recorded)
-                .map_err(|error| LedgerError::Corrupt { seq, problem: error.to_string() })
-        })
+        .query_map(params_from_iter(values), |row| Ok(StoredRecord { seq: row.get(0)?, line: row.get(1)? }))?
         .collect()
 }

@@ -4,7 +4,6 @@ mod ledger;
 mod privileges;
 mod target;
 
-use anyhow::Context;
 use serde_json::json;
 
 use super::clock::system_time;
@@ -15,10 +14,7 @@ use crate::discord::inspection;
 
 /// Prints one line per check, or one JSON array, and returns whether none failed.
 pub fn check(settings: &Settings, json: bool) -> anyhow::Result<bool> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("the runtime could not be started")?;
+    let runtime = super::runtime()?;
     let results = runtime.block_on(run_checks(settings));
     let text = if json {
         let results: Vec<_> = results.iter().map(as_json).collect();

@@ -11,8 +11,9 @@ use crate::common::check_result::CheckResult;
 use crate::config::{PostgresAddress, TargetConfig};
 use crate::operations::clock::{CLOCK_TOLERANCE, system_time};
 use crate::postgres::connection::{ConnectOptions, PostgresConnection};
+use crate::postgres::prepared_statements::try_statements;
 use crate::postgres::privileges::{self as role_privileges, RolePrivileges};
-use crate::postgres::server_info::{ServerInfo, query, try_statements};
+use crate::postgres::server_info::{ServerInfo, query};
 use crate::postgres::tls::TlsMode;
 use crate::postgres::version::ServerVersion;
 
@@ -109,7 +110,6 @@ fn clock(offset: i64, what: String) -> CheckResult {
     CheckResult::warn(what, detail, "Synchronize the clocks of both machines, for example with NTP")
 }
 
-/// How a connection to PostgreSQL is encrypted.
 pub(super) fn encryption(connection: &PostgresAddress, what: String) -> CheckResult {
     match connection.tls.mode {
         TlsMode::Disable if connection.is_local() => {

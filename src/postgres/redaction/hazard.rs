@@ -124,7 +124,6 @@ pub(super) struct ValuePlaces {
     follows_operator: bool,
 }
 
-/// A list of values.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum ValueList {
     #[default]

@@ -21,6 +21,21 @@ pub trait Lease: Send + Sync {
     fn lease_state(&self) -> LeaseState {
         LeaseState::Held
     }
+
+    /// Whether another process has taken over. While the ledger does not answer, nobody can know.
+    async fn is_lost(&self) -> bool {
+        if self.lease_state() == LeaseState::Unconfirmed {
+            // The first answer may be that the connection was lost meanwhile.
+            for _ in 0..2 {
+                match self.confirm_lease().await {
+                    Err(LedgerError::Deposed) => return true,
+                    Ok(_) => return false,
+                    Err(_) => {}
+                }
+            }
+        }
+        self.lease_state() == LeaseState::Lost
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,15 +95,15 @@ pub struct RequestSearch {
     pub limit: u32,
 }
 
-/// Where in the history a search begins.
+/// With which request a search begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum SearchAnchor {
-    /// At the newest request.
+    /// With the newest request.
     #[default]
     Newest,
-    /// At the next one before this one, towards older ones.
+    /// With the request before this one, and on to older ones.
     OlderThan(RequestId),
-    /// At the next one after this one, towards newer ones.
+    /// With the request after this one, and on to newer ones.
     NewerThan(RequestId),
 }
 

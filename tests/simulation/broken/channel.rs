@@ -9,8 +9,8 @@ use killgate::domain::event::RefusalReason;
 use killgate::domain::ids::{ChannelId, MessageId, Person, UserId};
 use killgate::domain::request::Request;
 use killgate::workflow::ports::{
-    CardContent, CardMark, ChannelAlert, DeliveryError, IncidentChannel, MessageRef, RequestMessages,
-    UserReaction, Vote,
+    CardContent, CardMark, CardReading, ChannelAlert, DeliveryError, IncidentChannel, MessageRef,
+    ReadPriority, RequestMessages,
 };
 
 use crate::world::World;
@@ -27,7 +27,7 @@ pub struct Spoiled {
     pub numbers: bool,
     pub ignores_endings: bool,
     pub remembers_people: bool,
-    pub memory: Mutex<BTreeMap<(MessageId, bool), Vec<UserReaction>>>,
+    pub memory: Mutex<BTreeMap<MessageId, CardReading>>,
     pub people: Mutex<BTreeMap<UserId, Option<Person>>>,
 }
 
@@ -96,14 +96,25 @@ impl IncidentChannel for Spoiled {
         self.world.post_alert(channel, alert).await
     }
 
-    async fn reactions(&self, card: MessageRef, vote: Vote) -> Result<Vec<UserReaction>, DeliveryError> {
-        let key = (card.message, vote == Vote::Approve);
-        let known = self.memory.lock().expect("never poisoned").get(&key).cloned();
-        if let Some(known) = known.filter(|known| self.remembers && !known.is_empty()) {
-            return Ok(known);
+    async fn read_card(
+        &self,
+        card: MessageRef,
+        priority: ReadPriority,
+    ) -> Result<CardReading, DeliveryError> {
+        let mut found = self.world.read_card(card, priority).await?;
+        if self.remembers {
+            let mut memory = self.memory.lock().expect("never poisoned");
+            let known = memory.entry(card.message).or_default();
+            for (known, found) in
+                [(&mut known.approving, &mut found.approving), (&mut known.denying, &mut found.denying)]
+            {
+                if known.is_empty() {
+                    known.clone_from(found);
+                } else {
+                    found.clone_from(known);
+                }
+            }
         }
-        let found = self.world.reactions(card, vote).await?;
-        self.memory.lock().expect("never poisoned").insert(key, found.clone());
         Ok(found)
     }
 

@@ -12,8 +12,8 @@ use killgate::domain::ids::{ChannelId, MessageId, Person, RequestId, UserId};
 use killgate::domain::outcome::Outcome;
 use killgate::domain::request::Request;
 use killgate::workflow::ports::{
-    CardContent, CardMark, ChannelAlert, DeliveryError, IncidentChannel, MessageRef, RequestMessages,
-    UserReaction, Vote,
+    CardContent, CardMark, CardReading, ChannelAlert, DeliveryError, IncidentChannel, MessageRef,
+    ReadPriority, RequestMessages, UserReaction, Vote,
 };
 
 use super::discord::{Kind, Message, Shown, normal_reaction};
@@ -160,15 +160,11 @@ impl IncidentChannel for World {
         self.call(Part::Channel, |state| state.note(Fact::Alerted { alert })).await.map_err(unavailable)
     }
 
-    async fn reactions(&self, card: MessageRef, vote: Vote) -> Result<Vec<UserReaction>, DeliveryError> {
-        self.call(Part::Reactions, |state| {
-            state.card(card.message)?;
-            let voters = state.discord.voters(card.message, vote);
-            state.note(Fact::Read { card, vote, voters: voters.clone() });
-            Ok(voters.into_iter().map(normal_reaction).collect())
-        })
-        .await
-        .map_err(unavailable)?
+    async fn read_card(&self, card: MessageRef, _: ReadPriority) -> Result<CardReading, DeliveryError> {
+        let mark = self.card_mark(card).await?;
+        let denying = self.reactions(card, Vote::Deny).await?;
+        let approving = self.reactions(card, Vote::Approve).await?;
+        Ok(CardReading { mark, approving, denying })
     }
 
     async fn member(&self, user: UserId) -> Result<Option<Person>, DeliveryError> {
@@ -183,6 +179,17 @@ impl IncidentChannel for World {
 }
 
 impl World {
+    async fn reactions(&self, card: MessageRef, vote: Vote) -> Result<Vec<UserReaction>, DeliveryError> {
+        self.call(Part::Reactions, |state| {
+            state.card(card.message)?;
+            let voters = state.discord.voters(card.message, vote);
+            state.note(Fact::Read { card, vote, voters: voters.clone() });
+            Ok(voters.into_iter().map(normal_reaction).collect())
+        })
+        .await
+        .map_err(unavailable)?
+    }
+
     /// Finds the card and the end of a request among the messages that `are_its`.
     pub async fn find_messages_that(
         &self,

@@ -1,8 +1,8 @@
 //! The ledger on a simulated disk: real records in the real chain. What was written and not yet synced may or may
 //! not survive a crash; what was synced does.
 
-use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use killgate::domain::event::{LedgerEntry, Recorded, RequestEvent};
 use killgate::domain::ids::RequestId;
 use killgate::domain::timestamp::Timestamp;
-use killgate::ledger::hash_chain::{self, ChainError, ChainTail, VerifiedRecord};
+use killgate::ledger::hash_chain::ChainTail;
 use killgate::ledger::pending::{self, PendingState};
 use killgate::workflow::ports::{Lease, Ledger, LedgerError, PendingRequests, RequestSearch};
 
@@ -21,7 +21,7 @@ use super::faults::{Fault, Part};
 /// What the ledger's file holds.
 #[derive(Clone, Default)]
 pub struct Disk {
-    rows: Vec<Row>,
+    records: Vec<Recorded>,
     standing: BTreeMap<RequestId, PendingState>,
     /// Under which epoch the lock is held; whoever has an older one was deposed.
     pub epoch: u64,
@@ -32,46 +32,17 @@ pub struct Disk {
 /// How long after a renewal nobody else can take over.
 const GRACE: Duration = Duration::from_secs(2);
 
-#[derive(Clone)]
-struct Row {
-    line: String,
-    hash: String,
-    recorded: Recorded,
-    /// What reading the line gives. No line changes, so each is read once.
-    read: OnceCell<VerifiedRecord>,
-}
-
-impl Row {
-    fn read(&self) -> Result<&VerifiedRecord, ChainError> {
-        if let Some(read) = self.read.get() {
-            return Ok(read);
-        }
-        let read = hash_chain::read(self.recorded.seq(), &self.line)?;
-        Ok(self.read.get_or_init(|| read))
-    }
-}
-
 impl Disk {
-    /// Where the chain ends, walked from its beginning.
-    pub fn walk(&self) -> Result<ChainTail, String> {
-        let mut tail = ChainTail::default();
-        for row in &self.rows {
-            let seq = row.recorded.seq();
-            let read = row.read().map_err(|broken| format!("record {seq}: {broken}"))?;
-            if seq != tail.seq + 1 || read.prev != tail.hash {
-                return Err(format!("record {seq} does not follow the one before it"));
-            }
-            tail = ChainTail { seq, hash: read.recorded.hash().to_owned() };
-        }
-        Ok(tail)
-    }
-
-    pub fn lines(&self) -> impl Iterator<Item = &str> {
-        self.rows.iter().map(|row| row.line.as_str())
+    /// Where the chain ends.
+    pub fn tail(&self) -> ChainTail {
+        self.records.last().map_or_else(ChainTail::default, |last| ChainTail {
+            seq: last.seq(),
+            hash: last.hash().to_owned(),
+        })
     }
 
     pub fn records(&self) -> impl Iterator<Item = &Recorded> {
-        self.rows.iter().map(|row| &row.recorded)
+        self.records.iter()
     }
 
     /// Whether every request has ended and is in its channel.
@@ -80,39 +51,27 @@ impl Disk {
     }
 
     /// The file as it would be with these records in it; they are not in it yet.
-    fn prepare(&self, entries: Vec<LedgerEntry>) -> Result<Vec<Row>, LedgerError> {
-        let mut tail = match self.rows.last() {
-            None => ChainTail::default(),
-            Some(last) => ChainTail { seq: last.recorded.seq(), hash: last.hash.clone() },
-        };
-        let seal = |entry: LedgerEntry| {
-            let sealed = tail.seal(&entry).map_err(|error| LedgerError::NotRecorded(error.into()))?;
-            Ok(Row {
-                line: sealed.line,
-                hash: tail.hash.clone(),
-                recorded: sealed.recorded,
-                read: OnceCell::new(),
-            })
-        };
-        entries.into_iter().map(seal).collect()
+    fn prepare(&self, entries: &[LedgerEntry]) -> Result<Vec<Recorded>, LedgerError> {
+        let mut tail = self.tail();
+        let sealed = entries.iter().map(|entry| tail.seal(entry).map(|sealed| sealed.recorded));
+        sealed.collect::<Result<_, _>>().map_err(|error| LedgerError::NotRecorded(error.into()))
     }
 
-    fn sync(&mut self, rows: Vec<Row>) {
-        for row in &rows {
-            let entry = &row.recorded.entry();
+    fn sync(&mut self, records: &[Recorded]) {
+        for entry in records.iter().map(Recorded::entry) {
             if let (Some(request), Some(now)) = (entry.request, pending::state_after(&entry.event)) {
                 self.standing.insert(request, now);
             }
         }
-        self.rows.extend(rows);
+        self.records.extend_from_slice(records);
     }
 
     /// A backup is restored that lacks the newest records; which results were delivered is in it.
     pub fn set_back(&mut self, keep: usize) {
-        let mut rows = std::mem::take(&mut self.rows);
-        rows.truncate(keep);
+        let mut records = std::mem::take(&mut self.records);
+        records.truncate(keep);
         self.standing.clear();
-        self.sync(rows);
+        self.sync(&records);
         self.standing.retain(|_, state| *state == PendingState::Pending);
     }
 
@@ -140,7 +99,7 @@ impl Disk {
         }
     }
 
-    fn recall(&self, since: Timestamp, trusts_list: bool) -> Result<PendingRequests, LedgerError> {
+    fn recall(&self, since: Timestamp, trusts_list: bool) -> PendingRequests {
         let executed = self.records().filter(|recorded| {
             matches!(recorded.entry().event, RequestEvent::Executing { .. }) && recorded.entry().at >= since
         });
@@ -152,7 +111,9 @@ impl Disk {
         let asked = |recorded: &Recorded| matches!(recorded.entry().event, RequestEvent::Requested(_));
         let last =
             self.records().filter(|recorded| asked(recorded)).filter_map(|recorded| recorded.entry().request);
-        Ok(PendingRequests {
+        let is_wanted =
+            |recorded: &&Recorded| recorded.entry().request.is_some_and(|request| wanted.contains(&request));
+        PendingRequests {
             next_id: RequestId(last.max().map_or(1, |RequestId(last)| last + 1)),
             undelivered: self
                 .standing
@@ -160,31 +121,20 @@ impl Disk {
                 .filter(|(_, standing)| **standing == PendingState::Undelivered)
                 .map(|(request, _)| *request)
                 .collect(),
-            records: self
-                .rows
-                .iter()
-                .filter(|row| row.recorded.entry().request.is_some_and(|request| wanted.contains(&request)))
-                .map(read)
-                .collect::<Result<_, _>>()?,
-        })
+            records: self.records().filter(is_wanted).cloned().collect(),
+        }
     }
 
     /// The records of the ended request that has this card.
-    fn history(&self, search: &RequestSearch) -> Result<Vec<Recorded>, LedgerError> {
+    fn history(&self, search: &RequestSearch) -> Vec<Recorded> {
         let card = self.records().find_map(|recorded| match &recorded.entry().event {
             RequestEvent::Posted { message } if Some(*message) == search.card => recorded.entry().request,
             _ => None,
         });
         let ended = card.filter(|request| self.standing.get(request) != Some(&PendingState::Pending));
-        let wanted = |row: &&Row| ended.is_some() && row.recorded.entry().request == ended;
-        self.rows.iter().filter(wanted).map(read).collect()
+        let is_wanted = |recorded: &&Recorded| ended.is_some() && recorded.entry().request == ended;
+        self.records().filter(is_wanted).cloned().collect()
     }
-}
-
-fn read(row: &Row) -> Result<Recorded, LedgerError> {
-    let seq = row.recorded.seq();
-    let corrupt = |broken: ChainError| LedgerError::Corrupt { seq, problem: broken.to_string() };
-    row.read().map(|read| read.recorded.clone()).map_err(corrupt)
 }
 
 /// The bot's hold on the ledger, under the epoch of its lock.
@@ -252,10 +202,9 @@ impl Hold {
 /// For bots with a mistake in them.
 impl super::State {
     /// Says that these are recorded; they are not.
-    pub fn pretend(&mut self, entries: Vec<LedgerEntry>) -> Vec<Recorded> {
-        let rows = self.disk().prepare(entries).unwrap_or_default();
-        let records: Vec<_> = rows.into_iter().map(|row| row.recorded).collect();
-        self.note(Fact::Acknowledged { records: records.clone() });
+    pub fn pretend(&mut self, entries: &[LedgerEntry]) -> Vec<Recorded> {
+        let records = self.disk().prepare(entries).unwrap_or_default();
+        self.note(Fact::Acknowledged { records: records.as_slice().into() });
         records
     }
 }
@@ -273,32 +222,29 @@ impl Lease for Hold {
 impl Ledger for Hold {
     async fn append(&self, entries: Vec<LedgerEntry>) -> Result<Vec<Recorded>, LedgerError> {
         let epoch = self.epoch;
+        let entries: Arc<[_]> = entries.into();
         self.world.with(|state| {
             let caught_up = state.discord.has_been_heard(epoch);
-            let entries = entries.clone();
-            state.note(Fact::Decided { epoch, caught_up, entries });
+            state.note(Fact::Decided { epoch, caught_up, entries: Arc::clone(&entries) });
         });
-        let mut records = Vec::new();
+        let mut records = Arc::default();
         self.write(
-            |disk| disk.prepare(entries),
-            |state, rows| {
-                records = rows.iter().map(|row| row.recorded.clone()).collect();
-                state.disk_mut().sync(rows);
-                let records = records.clone();
-                state.note(Fact::Durable { epoch, records });
+            |disk| disk.prepare(&entries),
+            |state, prepared| {
+                state.disk_mut().sync(&prepared);
+                records = Arc::from(prepared);
+                state.note(Fact::Durable { epoch, records: Arc::clone(&records) });
             },
         )
         .await?;
-        self.world.with(|state| {
-            state.note(Fact::Acknowledged { records: records.clone() });
-        });
-        Ok(records)
+        self.world.with(|state| state.note(Fact::Acknowledged { records: Arc::clone(&records) }));
+        Ok(records.to_vec())
     }
 
     async fn load_pending(&self, since: Timestamp) -> Result<PendingRequests, LedgerError> {
         let recalled = self.world.call(Part::Ledger, |state| {
             self.check(state.disk())?;
-            state.disk().recall(since, self.trusts_list)
+            Ok(state.disk().recall(since, self.trusts_list))
         });
         recalled.await.unwrap_or_else(|_| Err(not_recorded()))
     }
@@ -317,7 +263,7 @@ impl Ledger for Hold {
     async fn history(&self, search: RequestSearch) -> Result<Vec<Recorded>, LedgerError> {
         let found = self.world.call(Part::Ledger, |state| {
             self.check(state.disk())?;
-            state.disk().history(&search)
+            Ok(state.disk().history(&search))
         });
         found.await.unwrap_or_else(|_| Err(not_recorded()))
     }

@@ -1,6 +1,7 @@
 //! What really happened in the world, in order. The bot cannot read it; whoever judges the bot does.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use killgate::domain::event::{Action, LedgerEntry, Recorded, RefusalReason};
 use killgate::domain::ids::{MessageId, RequestId, UserId};
@@ -23,16 +24,16 @@ pub enum Fact {
     Decided {
         epoch: u64,
         caught_up: bool,
-        entries: Vec<LedgerEntry>,
+        entries: Arc<[LedgerEntry]>,
     },
     /// These survive the loss of power from now on.
     Durable {
         epoch: u64,
-        records: Vec<Recorded>,
+        records: Arc<[Recorded]>,
     },
     /// The workflow was told that these are durable.
     Acknowledged {
-        records: Vec<Recorded>,
+        records: Arc<[Recorded]>,
     },
     /// The workflow was told that the result has reached its channel.
     Settled {

@@ -191,8 +191,7 @@ impl State {
     }
 
     fn catch_up(&mut self) {
-        let now = self.time.now();
-        while let Some(next) = self.to_come.first_entry().filter(|next| next.key().0 <= now) {
+        while let Some(next) = self.to_come.first_entry().filter(|next| next.key().0 <= self.time.now()) {
             let ((at, _), (server, change)) = next.remove_entry();
             self.change(at, &server, change);
         }

@@ -1,7 +1,7 @@
 //! PostgreSQL servers: backends come and go and run one query after the other, pids are used again, and a server
 //! may be another one after a failover.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use killgate::domain::approval::Approved;
@@ -126,7 +126,17 @@ impl Server {
         at.plus(self.ahead)
     }
 
+    pub fn look_up(&self, at: Timestamp, pids: &BTreeSet<Pid>) -> Snapshot {
+        let is_needed = |session: &&Session| pids.contains(&session.pid) || session.waits_for_lock();
+        let sessions = self.backends.values().filter(is_needed).cloned().collect();
+        Snapshot { looked_up: Some(pids.clone()), ..self.snapshot_of(at, sessions) }
+    }
+
     pub fn snapshot(&self, at: Timestamp) -> Snapshot {
+        self.snapshot_of(at, self.backends.values().cloned().collect())
+    }
+
+    fn snapshot_of(&self, at: Timestamp, sessions: Vec<Session>) -> Snapshot {
         Snapshot {
             server: self.identified,
             order: at.as_micros().unsigned_abs(),
@@ -137,7 +147,7 @@ impl Server {
             connection_slots: None,
             signal_obstacle: None,
             hidden_pids: Vec::new(),
-            sessions: self.backends.values().cloned().collect(),
+            sessions,
         }
     }
 

@@ -37,10 +37,11 @@ impl Target for Connection {
     }
 
     async fn look_up(&self, pids: &BTreeSet<Pid>) -> Result<Arc<Snapshot>, TargetUnreachable> {
-        let mut snapshot = Arc::unwrap_or_clone(self.snapshot(Freshness::Now).await?);
-        snapshot.sessions.retain(|session| pids.contains(&session.pid) || session.waits_for_lock());
-        snapshot.looked_up = Some(pids.clone());
-        Ok(Arc::new(snapshot))
+        self.world
+            .call(Part::Postgres, |state| state.servers[&self.name].look_up(state.time.now(), pids))
+            .await
+            .map(Arc::new)
+            .map_err(unreachable)
     }
 
     async fn signal(

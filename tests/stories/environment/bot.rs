@@ -4,12 +4,13 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Output, Stdio};
 
+use discord_sim::Message;
 use serde_json::Value;
 use throwaway_postgres::eventually;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use super::{LIMIT, TestEnv};
+use super::{APPROVE, LIMIT, TestEnv};
 use crate::replay::replay_left_ledger;
 
 impl TestEnv {
@@ -145,6 +146,16 @@ impl TestEnv {
         let mut bot = self.bot.take().expect("a running bot");
         bot.kill().await.expect("killed");
         self.wait_until_offline().await;
+    }
+
+    /// Ben approves request 1, and the bot is killed after it sent the statement, which the backend reads only then.
+    pub async fn kill_bot_while_it_signals(&mut self, card: &Message) {
+        let backend = self.wait_for_bot_backend().await;
+        signal("STOP", backend).await;
+        self.react("ben", card, APPROVE);
+        self.wait_for_event(1, "executing, approved by ben", 1).await;
+        self.kill_bot().await;
+        signal("CONT", backend).await;
     }
 
     /// Sends SIGTERM and returns the exit status.

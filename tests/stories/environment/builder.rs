@@ -111,7 +111,6 @@ impl TestEnvBuilder {
     }
 
     pub async fn start_without_bot(self) -> TestEnv {
-        let folder = tempfile::tempdir().expect("a folder");
         let mut cluster = Cluster::builder();
         if self.password.is_some() {
             cluster = cluster.hba("host all killgate all scram-sha-256");
@@ -123,6 +122,12 @@ impl TestEnvBuilder {
             cluster = cluster.variable(name, value);
         }
         let cluster = cluster.start().await.expect("a PostgreSQL server");
+        self.start_without_bot_on(cluster).await
+    }
+
+    /// The same in front of this server, whose settings stay as they are.
+    pub async fn start_without_bot_on(self, cluster: Cluster) -> TestEnv {
+        let folder = tempfile::tempdir().expect("a folder");
         let sim = self.discord().await;
         let env = TestEnv {
             sim,
@@ -148,10 +153,12 @@ impl TestEnvBuilder {
         let mut discord = Sim::builder()
             .role("oncall")
             .role("dba")
+            .role("watch")
             .person("ana", ["oncall"])
             .person("ben", ["dba"])
             .person("dora", ["dba"])
             .person("otto", ["oncall", "dba"])
+            .person("vera", ["watch"])
             .person("ivy", [])
             .moderator("mod")
             .role_that_may("administrator", Permissions::ADMINISTRATOR)

@@ -28,8 +28,8 @@ pub const COUNTS_CANCELS: &str = "do $$ declare met int := 0; begin loop begin p
 /// The time limit of every wait.
 pub const LIMIT: Duration = Duration::from_secs(30);
 
-/// Everything a test needs. Ana is on call (requester); Ben and Dora are DBAs (approvers); Otto is both. Ivy, the moderator, the
-/// administrator and the guild's owner have no rights. Robo is a bot with the DBA role.
+/// Everything a test needs. Ana is on call (requester); Ben and Dora are DBAs (approvers); Otto is both. Vera has a role
+/// to which a test can give a right. Ivy, the moderator, the administrator and the guild's owner have no rights. Robo is a bot with the DBA role.
 pub struct TestEnv {
     pub sim: Sim,
     pub cluster: Cluster,
@@ -49,7 +49,9 @@ pub struct TestEnv {
 
 impl Drop for TestEnv {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
+        if std::thread::panicking() {
+            eprintln!("The bot's log:\n{}", self.log());
+        } else {
             self.replay_ledgers();
         }
     }

@@ -1,5 +1,6 @@
 //! All sessions and connections of the bot, with their injected faults.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::event::GatewayEvent;
 use super::intents::Intents;
 use super::session::GatewaySession;
+use crate::world::spare_events::make_spare;
 
 /// A command to a connection's task.
 #[derive(Debug)]
@@ -51,6 +53,8 @@ pub(crate) struct GatewaySessions {
     /// How much events are delayed, and how often each is sent.
     pub(crate) delay: Duration,
     pub(crate) copies: usize,
+    /// Whether interactions and reactions have few fields and odd values.
+    pub(crate) is_spare: bool,
     pub(crate) upgrades: UpgradeMode,
     pub(crate) identifies: u32,
     last_identify: Option<Instant>,
@@ -74,6 +78,7 @@ impl GatewaySessions {
             log: Vec::new(),
             delay: Duration::ZERO,
             copies: 1,
+            is_spare: false,
             upgrades: UpgradeMode::Accept,
             identifies: 0,
             last_identify: None,
@@ -103,10 +108,15 @@ impl GatewaySessions {
 
     /// Numbers an event in every session that receives it, and sends it.
     pub(crate) fn emit(&mut self, event: &GatewayEvent) {
+        let mut event = Cow::Borrowed(event);
+        if self.is_spare {
+            let event = event.to_mut();
+            make_spare(event.name, &mut event.data);
+        }
         let at = Instant::now() + self.delay;
-        for session in self.sessions.values_mut().filter(|session| session.receives(event)) {
+        for session in self.sessions.values_mut().filter(|session| session.receives(&event)) {
             for _ in 0..self.copies {
-                let text = session.record(event);
+                let text = session.record(&event);
                 if let Some(connection) =
                     session.connection.and_then(|connection| self.connections.get(&connection))
                 {

@@ -282,6 +282,12 @@ impl Sim {
         self.shared().update(|world| world.garbles_next_interaction = true);
     }
 
+    /// From now on interactions and reactions have few fields, and values in them that typed libraries refuse, as those of
+    /// compatible servers.
+    pub fn sends_spare_events(&self) {
+        self.shared().update(|world| world.gateway.is_spare = true);
+    }
+
     /// Another process with the bot's token edits a message of the bot.
     #[track_caller]
     pub fn bot_edits(&self, message: &Message, content: &str) {
@@ -337,6 +343,13 @@ impl Sim {
     pub fn archives(&self, thread: &Channel, archived: bool) {
         let done = self.shared().update(|world| world.set_archived(Id(thread.id()), archived));
         waiting::expect_allowed(self.shared(), "archiving a thread", done);
+    }
+
+    /// Locks a thread, or unlocks it. In a locked one only moderators can write, edit and react.
+    #[track_caller]
+    pub fn locks(&self, thread: &Channel, locked: bool) {
+        let done = self.shared().update(|world| world.set_locked(Id(thread.id()), locked));
+        waiting::expect_allowed(self.shared(), "locking a thread", done);
     }
 
     /// Deletes a channel with all its messages and threads, or a thread.

@@ -25,6 +25,8 @@ pub(crate) struct StoredChannel {
     pub(crate) parent: Option<Id>,
     /// Nobody can edit or react in an archived thread.
     pub(crate) archived: bool,
+    /// Only moderators can act in a locked thread, or take it out of the archive.
+    pub(crate) locked: bool,
     pub(crate) position: usize,
     pub(crate) overwrites: Vec<Overwrite>,
     pub(crate) messages: BTreeMap<Id, StoredMessage>,
@@ -34,7 +36,8 @@ pub(crate) struct StoredChannel {
 impl StoredChannel {
     pub(crate) fn new(id: Id, name: String, kind: u8, parent: Option<Id>, position: usize) -> Self {
         let (overwrites, messages, last_message) = (Vec::new(), BTreeMap::new(), None);
-        Self { id, name, kind, parent, archived: false, position, overwrites, messages, last_message }
+        let (archived, locked) = (false, false);
+        Self { id, name, kind, parent, archived, locked, position, overwrites, messages, last_message }
     }
 
     pub(crate) fn is_thread(&self) -> bool {
@@ -79,7 +82,7 @@ impl StoredChannel {
         });
         if self.is_thread() {
             json["thread_metadata"] = json!({
-                "archived": self.archived, "auto_archive_duration": 1440, "locked": false,
+                "archived": self.archived, "auto_archive_duration": 1440, "locked": self.locked,
                 "archive_timestamp": iso(jiff::Timestamp::now()), "create_timestamp": null,
             });
         }

@@ -23,6 +23,7 @@ pub(crate) mod reactions;
 pub(crate) mod registered_command;
 pub(crate) mod responses;
 pub(crate) mod setup;
+pub(crate) mod spare_events;
 pub(crate) mod state;
 pub(crate) mod transcript;
 pub(crate) mod user_actions;

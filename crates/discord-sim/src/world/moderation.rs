@@ -206,9 +206,26 @@ impl World {
         Ok(())
     }
 
-    /// Returns an error if the channel is an archived thread.
-    pub(crate) fn require_active(&self, channel: Id) -> Result<(), ApiError> {
-        if self.channel(channel)?.archived { Err(ApiError::archived_thread()) } else { Ok(()) }
+    pub(crate) fn set_locked(&mut self, thread: Id, locked: bool) -> Result<(), ApiError> {
+        let guild = self.guild.id;
+        let place = self.channel_mut(thread)?;
+        place.locked = locked;
+        let json = place.json(guild);
+        self.emit_channel("THREAD_UPDATE", json);
+        Ok(())
+    }
+
+    /// Returns an error if the channel is an archived thread, or a locked one that `user` does not moderate.
+    pub(crate) fn require_active(&self, user: Id, channel: Id) -> Result<(), ApiError> {
+        if self.channel(channel)?.archived {
+            return Err(ApiError::archived_thread());
+        }
+        self.require_unlocked(user, channel)
+    }
+
+    pub(crate) fn require_unlocked(&self, user: Id, channel: Id) -> Result<(), ApiError> {
+        let is_moderator = self.permissions(user, channel).contains(Permissions::MANAGE_MESSAGES);
+        if self.channel(channel)?.locked && !is_moderator { Err(ApiError::locked_thread()) } else { Ok(()) }
     }
 
     /// Deletes a channel with its messages.

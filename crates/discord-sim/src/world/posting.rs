@@ -58,6 +58,10 @@ impl World {
         if !self.channel(channel)?.has_messages() {
             return Err(ApiError::no_text_channel());
         }
+        // An interaction's answer needs no permission.
+        if message.origin.is_none() {
+            self.require_unlocked(author, channel)?;
+        }
         // A message takes a thread out of the archive.
         if self.channel(channel)?.archived {
             self.set_archived(channel, false)?;
@@ -71,8 +75,8 @@ impl World {
 
     /// Edits a message. Fields that the draft lacks stay unchanged.
     pub(crate) fn edit(&mut self, channel: Id, id: Id, draft: MessageDraft) -> Result<(), ApiError> {
-        self.require_active(channel)?;
         let mut message = self.channel(channel)?.message(id)?.clone();
+        self.require_active(message.author, channel)?;
         let was_loading = message.is_loading();
         message.flags &= !LOADING;
         if draft.sets_flags {

@@ -22,7 +22,7 @@ impl World {
         is_super: bool,
     ) -> Result<(), ApiError> {
         self.require(user, channel, Permissions::READ_MESSAGE_HISTORY)?;
-        self.require_active(channel)?;
+        self.require_active(user, channel)?;
         let may_start = self.permissions(user, channel).contains(Permissions::ADD_REACTIONS);
         self.channel(channel)?.public_message(message)?;
         let emoji = known(emoji)?;

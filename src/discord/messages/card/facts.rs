@@ -13,7 +13,6 @@ use crate::discord::messages::waiters_text::groups_text;
 use crate::discord::sanitize;
 use crate::domain::identity::Pid;
 use crate::domain::session_diff::SessionChange;
-use crate::domain::waiters::WaiterSummary;
 use crate::workflow::ports::CardContent;
 
 const QUERY_LENGTH: usize = 1_200;
@@ -24,10 +23,9 @@ const MAX_WAITERS: usize = 10;
 
 /// The session: its state, what it waits for, which sessions it blocks, user and client, and its query.
 pub(super) fn description(card: &CardContent) -> String {
-    let index = 0;
     let details = &card.request.details;
-    let backend = &details.backends[index];
-    let shown = card.sessions.get(index);
+    let backend = &details.backends[0];
+    let shown = card.sessions.first();
     let mut lines = Vec::new();
     if let Some(worker) = backend.worker {
         lines.push(format!(
@@ -38,16 +36,16 @@ pub(super) fn description(card: &CardContent) -> String {
     if shown.is_some_and(|shown| shown.is_on_standby) {
         lines.push(ON_STANDBY.to_owned());
     }
-    let (session, waiters) = card.latest(index);
+    let (session, waiters) = card.latest(0);
     let is_as_recorded = shown.is_none_or(|shown| shown.latest.is_none());
     lines.push(if is_as_recorded && !card.request.is_open() {
-        state_with_ages(session, card.seen_at(index))
+        state_with_ages(session, card.seen_at(0))
     } else {
         // The card of an open request is not edited at regular intervals, so an age would soon be wrong.
-        state_with_timestamps(session, |time| card.own_time(index, time))
+        state_with_timestamps(session, |time| card.own_time(0, time))
     });
     lines.extend(wait_text(session, |since| {
-        format!("since {}", timestamp(card.own_time(index, since), TimestampStyle::Clock))
+        format!("since {}", timestamp(card.own_time(0, since), TimestampStyle::Clock))
     }));
     if waiters > 0 {
         lines.push(blocked_sessions_text(card, waiters as usize));
@@ -67,14 +65,13 @@ pub(super) fn description(card: &CardContent) -> String {
 
 /// `**Blocks 7 sessions** on orders (relation, AccessExclusiveLock), the first 4 minutes ago: 6 × web-checkout, 1 × deploy (4712, 4713, …)`.
 fn blocked_sessions_text(card: &CardContent, waiters: usize) -> String {
-    let index = 0;
-    let mut text = waiters_heading(card.latest(index).0, waiters);
-    let Some(shown) = card.sessions.get(index) else { return text };
+    let mut text = waiters_heading(card.latest(0).0, waiters);
+    let Some(shown) = card.sessions.first() else { return text };
     if let Some(lock) = &shown.queue.lock {
         text = format!("{text} on {}", lock_text(lock));
     }
     if let Some(since) = shown.queue.longest_since.filter(|_| card.request.is_open()) {
-        let since = card.own_time(index, since);
+        let since = card.own_time(0, since);
         text = format!("{text}, the first {}", timestamp(since, TimestampStyle::Relative));
     }
     let pids: Vec<_> = shown.waiting_pids.iter().take(MAX_WAITERS).map(Pid::to_string).collect();
@@ -112,19 +109,7 @@ pub(super) fn changes_text(card: &CardContent) -> Option<String> {
 /// What happens if the request is approved.
 pub(super) fn consequences_text(card: &CardContent) -> String {
     let details = &card.request.details;
-    let unknown = WaiterSummary::default();
-    let situation = |index| {
-        let (session, waiters) = card.latest(index);
-        let queue = card.sessions.get(index).map_or(&unknown, |shown| &shown.queue);
-        Situation {
-            action: details.action,
-            session,
-            waiters,
-            queue,
-            now: card.seen_at(index),
-            is_over: false,
-        }
-    };
+    let situation = |index| Situation::of(card, index, false);
     if details.backends.len() == 1 {
         return consequences(situation(0));
     }

@@ -245,8 +245,8 @@ fn since(session: &Session) -> Option<Timestamp> {
     session.xact_start.or(session.query_start.filter(|_| session.state.is_running())).or(session.state_change)
 }
 
-/// How many sessions wait for those of the request. One that waits for two of them, or is one of them, counts once or not
-/// at all; after a restart, when they are not known yet, those of the session with most waiters count.
+/// How many sessions wait for those of the request. A session that waits for two of them counts once, and those of the request
+/// do not count. After a restart, until the waiters are known, the highest number that was recorded for a session is shown.
 fn blocked_text(card: &CardContent) -> String {
     let own: BTreeSet<Pid> =
         card.request.details.backends.iter().map(|backend| backend.identity.pid).collect();

@@ -38,9 +38,7 @@ impl RequestNavigation {
 
     pub(super) fn parse(fields: &str) -> Result<Self, ComponentIdError> {
         let fields: Vec<_> = fields.split(':').collect();
-        let [status, pid, requester, anchor] = fields[..] else {
-            return Err(ComponentIdError::Foreign);
-        };
+        let [status, pid, requester, anchor] = fields[..] else { return Err(ComponentIdError::Foreign) };
         let status = RequestStatus::ALL
             .into_iter()
             .find(|known| status_letter(*known) == status)

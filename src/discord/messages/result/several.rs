@@ -58,10 +58,8 @@ pub(super) fn exceptions(request: &Request, resolution: &Resolution) -> Vec<Stri
         if ended.outcome == asked {
             continue;
         }
-        let application = Some(backend.session.application.as_str()).filter(|name| !name.is_empty());
-        let shown = application.or(backend.session.user.as_deref());
-        let session = match shown {
-            Some(shown) => format!("{} ({})", verbatim(shown, NAME_LENGTH), ended.pid),
+        let session = match backend.session.group_name() {
+            Some(name) => format!("{} ({})", verbatim(name, NAME_LENGTH), ended.pid),
             None => ended.pid.to_string(),
         };
         let is_same = |known: &BackendResolution| {
