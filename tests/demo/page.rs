@@ -17,12 +17,12 @@ async fn it_guides_on_a_phone_and_says_when_the_demo_has_ended() {
     browser.shows_above(".note", ".composer").await;
     browser.fits().await;
 
-    browser.clicks(".note .command").await;
+    browser.clicks(".note .command[title^='Put it']").await;
     browser.holds_text(&by("ana", ".pill input"), "blocking").await;
     browser.reads(".note", "Step 1 of 5").await;
     browser.presses(Key::Enter).await;
     browser.reads(".note", "Step 2 of 5: Ask to end it").await;
-    browser.clicks(".note .command").await;
+    browser.clicks(".note .command[title^='Put it']").await;
     browser.holds_text(&by("ana", ".pill input"), &demo.pid).await;
     browser.holds_text(&by("ana", ".pill input"), "blocks the shop").await;
 
@@ -67,7 +67,7 @@ async fn twenty_stuck_sessions_are_ended_by_one_request_and_one_approval() {
     browser.reads("#aside .sessions", "20 × inventory · stock-sync").await;
     browser.reads("#aside .health", "The shop stands still").await;
 
-    browser.clicks("#trouble-pool .command").await;
+    browser.clicks("#trouble-pool .command[title^='Put it']").await;
     browser.holds_text(&by("ana", ".pill input"), "stock-sync").await;
     browser.presses(Key::Enter).await;
     browser.clicks(&by("ana", ".message [data-custom-id='1a']")).await;
