@@ -226,8 +226,7 @@ async fn a_refusal_stays_private_although_its_deferral_cannot_be_deleted() {
     let refusal = || answer.messages().into_iter().find(|message| message.exists() && message.is_ephemeral());
     let refusal = env.sim.awaits(LIMIT, "a private refusal", refusal).await;
     assert!(refusal.content().contains("runs no query"), "{}", refusal.content());
-    let public: Vec<_> =
-        env.incident_channel().messages().iter().map(Message::content).collect();
+    let public: Vec<_> = env.incident_channel().messages().iter().map(Message::content).collect();
     assert_eq!(public, ["Only the person who asked sees the answer."]);
 }
 
