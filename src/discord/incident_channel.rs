@@ -35,6 +35,8 @@ use crate::workflow::ports::{
 const NONCE_LIFETIME: Duration = Duration::from_mins(1);
 /// The bot's clock may differ from Discord's. A search begins this much earlier.
 const CLOCK_SKEW: Duration = Duration::from_mins(2);
+/// The time limit of one look at a person. Those who wait for it are told soon why, and it is tried again.
+const MEMBER_TIMEOUT: Duration = Duration::from_secs(3);
 /// "Cannot reply without permission to read message history" (Discord documentation, "Opcodes and Status Codes").
 const CANNOT_REPLY: u32 = 160_002;
 /// How long after a 404 without a code a reply is tried again. Then it is posted as a plain message.
@@ -206,7 +208,7 @@ impl IncidentChannel for DiscordIncidentChannel {
 
     async fn member(&self, user: UserId) -> Result<Option<Person>, DeliveryError> {
         let user = discord::UserId::new(user.0);
-        match self.api.clone().asking_once().member(self.guild, user).await {
+        match self.api.with_timeout(MEMBER_TIMEOUT).asking_once().member(self.guild, user).await {
             Ok(member) => Ok(Some(members::person_from_member(&member))),
             Err(error) if is_unknown_member(&error) => Ok(None),
             Err(error) => Err(delivery_error(error)),

@@ -31,7 +31,7 @@ const UNKNOWN_INTERACTION: u32 = 10_062;
 
 /// Shown to everybody where only the person who asked may see the answer, if the deferral cannot be deleted.
 const ANSWERED_PRIVATELY: &str = "Only the person who asked sees the answer.";
-/// The same, in place of one that people reacted to too early.
+/// Shown in place of a deferral that people reacted to before it was the card, if it cannot be deleted.
 const ANSWERED_ANEW: &str =
     "The answer follows in a new message, because somebody reacted to this one before it was here.";
 

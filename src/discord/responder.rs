@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anyhow::anyhow;
 use async_trait::async_trait;
 
 use super::delivery::delivery_error;
@@ -9,17 +10,21 @@ use super::messages::mark::read_mark;
 use super::messages::{RenderConfig, card, notices};
 use super::reply::InteractionReply;
 use crate::domain::ids::MessageId;
-use crate::workflow::ports::{AnswerMessage, CardContent, DeliveryError, Responder};
+use crate::workflow::ports::{AnswerMessage, CardContent, DeliveryError, Ledger, Responder};
 use crate::workflow::refusal::Refusal;
 
 pub struct CommandResponder {
     pub reply: Arc<InteractionReply>,
+    pub ledger: Arc<dyn Ledger>,
     pub render_config: RenderConfig,
 }
 
 #[async_trait]
 impl Responder for CommandResponder {
     async fn answer_with_card(&self, card: &CardContent) -> Result<AnswerMessage, DeliveryError> {
+        if self.ledger.is_lost().await {
+            return Err(DeliveryError::Unavailable(anyhow!("another replica has taken over")));
+        }
         let (message, has_notified) = self
             .reply
             .send_and_fetch(card::new_card(card, &self.render_config), &|text| {

@@ -28,7 +28,7 @@ named_enum! {
         Limited = "limited",
         /// The target could not be asked; nothing was signalled.
         Unreachable = "unreachable",
-        /// It is not known whether it was signalled. Also: its execution was interrupted before the signal.
+        /// It is not known whether it was signalled, or the execution was interrupted before the signal.
         Unknown = "unknown",
         /// Several sessions, which did not all end in the same way.
         Mixed = "mixed",

@@ -13,7 +13,7 @@ pub struct WaiterSummary {
     pub groups: Vec<WaiterGroup>,
     /// When the longest wait began, by the server's clock.
     pub longest_since: Option<Timestamp>,
-    /// The lock behind which the longest of those waits that are for the session itself.
+    /// The lock of the longest wait for the session itself.
     pub lock: Option<LockWait>,
     /// How many wait for nothing but the session, and so go on when it ends.
     pub alone: usize,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard, watch};
 use tokio::task::JoinSet;
 use tokio::time::error::Elapsed;
@@ -209,12 +209,14 @@ impl<P> ConnectionGuard<P> {
         self.conclude(answer)
     }
 
-    /// Sends the statement once for each set of parameters, all at once, so that they take one round trip together. Returns
-    /// the answers in their order, and all notices; and the connection when the last statement is certain to be over.
+    /// Sends the statement once for each set of parameters, and then `after`, all at once, so that they take one round trip
+    /// together. Returns the answers in their order, and all notices; and the connection when the last statement is certain
+    /// to be over. What becomes of `after` does not matter.
     pub async fn run_each(
         mut self,
         statement: &Statement,
         parameters: &[Vec<&(dyn ToSql + Sync)>],
+        after: Option<&Statement>,
         deadline: Instant,
     ) -> (Vec<Result<Vec<Row>, StatementError>>, Vec<DbError>) {
         let _ = self.connection().notices();
@@ -223,7 +225,13 @@ impl<P> ConnectionGuard<P> {
         // an error of one does not reach the others (PostgreSQL documentation, "Pipelining").
         let answers =
             parameters.iter().map(|parameters| timeout_at(deadline, client.query(statement, parameters)));
-        let answers: Vec<_> = join_all(answers).await.into_iter().map(classify).collect();
+        let after = timeout_at(deadline, async {
+            if let Some(after) = after {
+                let _ = client.query(after, &[]).await;
+            }
+        });
+        let (answers, _) = join(join_all(answers), after).await;
+        let answers: Vec<_> = answers.into_iter().map(classify).collect();
         let notices = self.connection().notices();
         if answers.iter().all(|answer| matches!(answer, Ok(_) | Err(StatementError::Raised(_)))) {
             self.release();

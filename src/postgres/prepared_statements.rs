@@ -32,7 +32,8 @@ pub(super) struct PreparedStatements {
     pub(super) find_sessions: Statement,
     pub(super) lock_waits: Statement,
     rights: Statement,
-    reserve: Statement,
+    /// Takes locks in reserve, after a statement that freed them. `None` behind a pooler, which would send it to another backend.
+    pub(super) reserve: Option<Statement>,
     /// `None` when the role may not signal.
     pub(super) signal: Option<Statement>,
 }
@@ -154,6 +155,10 @@ async fn prepare_statements(
         Some(_) => sql::signal_rights(),
         None => sql::signal_rights_without_guard(),
     };
+    let reserve = match server_info.is_pooled {
+        true => None,
+        false => Some(prepare(&sql::keep_locks_in_reserve(), "reserve of locks").await?),
+    };
     let prepared = PreparedStatements {
         server_info,
         lock_waits: prepare(&lock_waits::sql(version.has_lock_wait_start()), "query for locks").await?,
@@ -162,7 +167,7 @@ async fn prepare_statements(
         progress: prepare(&sql::progress(version.reports_copy()), "query for progress").await?,
         find_sessions: prepare(&sql::find_sessions(), "query for one session").await?,
         rights: prepare(&rights, "query for the right to signal").await?,
-        reserve: prepare(&sql::keep_locks_in_reserve(), "reserve of locks").await?,
+        reserve,
         signal,
     };
     warm_up(client, &prepared).await;
@@ -173,7 +178,12 @@ impl PreparedStatements {
     /// Runs a statement that frees the locks in reserve, and takes them again. Without them everything works until somebody
     /// takes all other locks, so it does not matter why they cannot be taken.
     pub(super) async fn keep_reserve<T>(&self, client: &Client, running: impl Future<Output = T>) -> T {
-        join(running, client.query(&self.reserve, &[])).await.0
+        let keeping = async {
+            if let Some(reserve) = &self.reserve {
+                let _ = client.query(reserve, &[]).await;
+            }
+        };
+        join(running, keeping).await.0
     }
 }
 
@@ -181,27 +191,27 @@ impl PreparedStatements {
 /// approval or list on a connection would wait milliseconds for that. The most urgent ones come first.
 async fn warm_up(client: &Client, prepared: &PreparedStatements) {
     let (nobody, body) = (None::<&[i32]>, guard::body());
-    let all: [(&Statement, &[&(dyn ToSql + Sync)]); 7] = [
+    let all: [(&Statement, &[&(dyn ToSql + Sync)]); 6] = [
         (&prepared.find_sessions, &[&nobody]),
         (&prepared.look_up, &[&nobody]),
         (&prepared.rights, &[&body]),
         (&prepared.listing, &[]),
         (&prepared.progress, &[]),
         (&prepared.lock_waits, &[&nobody, &nobody]),
-        (&prepared.reserve, &[]),
     ];
-    let warmed = async {
-        if let Some(statement) = &prepared.signal {
-            signal::warm_up(client, statement).await?;
-        }
-        for (statement, parameters) in all {
-            client.query(statement, parameters).await?;
-        }
-        client.batch_execute(sql::NAMES).await?;
-        Ok::<_, tokio_postgres::Error>(())
-    };
-    if let Err(error) = warmed.await {
-        // The statement runs again when it is needed, and then reports its error.
+    if let Some(statement) = &prepared.signal {
+        note_failure(signal::warm_up(client, statement).await);
+    }
+    for (statement, parameters) in all {
+        note_failure(client.query(statement, parameters).await);
+    }
+    note_failure(client.batch_execute(sql::NAMES).await);
+    prepared.keep_reserve(client, async {}).await;
+}
+
+/// A statement that could not be warmed up runs again when it is needed, and then reports its error.
+fn note_failure<T>(warmed: Result<T, tokio_postgres::Error>) {
+    if let Err(error) = warmed {
         tracing::debug!(error = &error as &dyn std::error::Error, "a statement could not be warmed up");
     }
 }

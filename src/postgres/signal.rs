@@ -232,7 +232,8 @@ async fn send_statements(
         return all(signal_answer::too_late());
     }
     debug!(sessions = candidates.len(), "sending the signalling statement");
-    let (answers, notices) = guard.run_each(statement, &parameters, window.answer_by).await;
+    let (answers, notices) =
+        guard.run_each(statement, &parameters, prepared.reserve.as_ref(), window.answer_by).await;
     debug!(after = ?sent_at.elapsed(), "the signalling statement was answered");
     answers
         .into_iter()

@@ -18,7 +18,7 @@ const MAX_WAITERS: u32 = 1000;
 /// queue.
 const MAX_BLOCKERS: u32 = 100;
 
-/// The locks that a connection keeps in reserve. Reading a role takes two, but other sessions may be quicker.
+/// The locks that a connection keeps in reserve. Reading a role takes two, but others may take what is freed first.
 const RESERVE: u32 = 32;
 
 /// The server's identity, its clock, the backend that answers, and whether the role sees other users' sessions now. It is
@@ -129,12 +129,13 @@ pub(super) const NAMES: &str = "
     SELECT count(pg_catalog.pg_identify_object_as_address('pg_catalog.pg_database'::regclass, oid, 0))
     FROM pg_catalog.pg_database";
 
-/// Takes locks that exclude nobody. Any user can fill the lock table, and then PostgreSQL itself cannot look up a role, not
-/// even to signal its session. [`SERVER`] frees them for that, in the statement that needs them.
+/// Takes locks that nobody else uses. Any user can fill the lock table, and then PostgreSQL itself cannot look up a role, not
+/// even to signal its session. [`SERVER`] frees them for that, in the statement that needs them. Their keys are new each time:
+/// who waits for those that are held gets none of the next.
 pub(super) fn keep_locks_in_reserve() -> String {
     format!(
-        "SELECT count(pg_catalog.pg_try_advisory_lock_shared(pg_catalog.pg_backend_pid(), number))
-         FROM pg_catalog.generate_series(1, {RESERVE}) AS number"
+        "SELECT count(pg_catalog.pg_try_advisory_lock_shared((pg_catalog.random() * 9e18)::int8))
+         FROM pg_catalog.generate_series(1, {RESERVE})"
     )
 }
 
@@ -251,7 +252,8 @@ pub(super) fn find_sessions() -> String {
 /// Signals with the role's own privilege. See [`signal`].
 ///
 /// Anybody can make PostgreSQL wait for a lock on a catalog, also while it looks up the names of a session that it has read. So
-/// the session is read again after that. What PostgreSQL looks up before it signals is looked up for the argument before.
+/// the session and the clock are read again after that. What PostgreSQL looks up before it signals is looked up for the argument
+/// before.
 pub(super) fn signal_directly() -> String {
     signal(
         "coalesce((
@@ -267,7 +269,8 @@ pub(super) fn signal_directly() -> String {
                AND ($12::int8 IS NULL OR a.xact_start = seen.xact_started)
                AND ($2::text = 'terminate' OR a.query_start = seen.query_started
                                               AND a.state IN ('active', 'fastpath function call'))
-         ), ARRAY['''moved_on''', '''it ended or went on while it was checked''']::bytea[])",
+               AND (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::int8 <= $14::int8
+         ), ARRAY['''moved_on''', '''it ended or went on while it was checked, or that took too long''']::bytea[])",
         "$9::int8 IS NOT NULL AND $10::text IS NOT NULL AND $11::text[] IS NOT NULL",
         "true",
         0,

@@ -199,12 +199,12 @@ impl Engine {
     /// before may be an approver now, and the other way round.
     fn apply_reload(&mut self) {
         self.targets = Arc::clone(&self.reloads.borrow_and_update());
+        for open in self.open_requests.values_mut() {
+            open.reads.forget_uncounted_denials();
+        }
         if self.is_ledger_failing {
             // Everything is taken up anew once the ledger works again.
             return;
-        }
-        for open in self.open_requests.values_mut() {
-            open.reads.forget_uncounted_denials();
         }
         self.read_all_reactions();
         let open: Vec<_> = self.store.open_requests().map(|request| request.id).collect();

@@ -171,7 +171,7 @@ pub struct AnswerMessage {
 pub enum ReadPriority {
     /// Nothing waits for it. It leaves room below Discord's rate limits.
     Background,
-    /// Enough people have approved, and are executed on after it.
+    /// Enough people have approved, and the request is executed after it.
     Urgent,
 }
 

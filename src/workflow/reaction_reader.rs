@@ -92,8 +92,11 @@ pub(super) async fn read_until_done(
                 reader.send(EngineInput::ReactionFetchFailed { request, read, why }).await;
             }
         }
-        sleep(retry).await;
-        retry = (retry * 2).min(LAST_RETRY);
+        tokio::select! {
+            biased;
+            () = urgent.notified(), if priority == ReadPriority::Background => priority = ReadPriority::Urgent,
+            () = sleep(retry) => retry = (retry * 2).min(LAST_RETRY),
+        }
     }
 }
 
@@ -118,11 +121,12 @@ async fn fetch_reactions(
     let looking_up_again = async {
         let mut members = look_up_members(channel, denying.intersection(uncounted).copied());
         while let Some((_, member)) = members.next().await {
-            fetched.denying_members.extend(member.ok().flatten());
+            fetched.denying_members.extend(member?);
         }
+        Ok(())
     };
-    // Who is not looked up in time is who they were.
-    let _ = timeout(LOOK_UP_AGAIN_WITHIN, looking_up_again).await;
+    // Whoever is not looked up in time still does not count.
+    timeout(LOOK_UP_AGAIN_WITHIN, looking_up_again).await.unwrap_or(Ok(()))?;
     Ok(fetched)
 }
 

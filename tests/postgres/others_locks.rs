@@ -49,6 +49,47 @@ async fn a_user_who_takes_all_locks_is_listed_and_terminated_each_time() -> Resu
     Ok(())
 }
 
+/// They get what is freed, and nothing of what is taken again.
+#[tokio::test]
+async fn somebody_who_waits_for_the_locks_in_reserve_cannot_take_them_away() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    let stages = stages(&cluster).await?;
+    for stage in &stages {
+        let observer = cluster.superuser().await?;
+        let held = "select array_to_string(array_agg((classid::int8 << 32) + objid::int8), ',') from pg_locks
+                    where locktype = 'advisory' and mode = 'ShareLock'";
+        let keys: String = observer.query_one(held, &[]).await?.get(0);
+        let all = format!("select count(pg_advisory_lock(key)) from unnest('{{{keys}}}'::int8[]) as key");
+        let waiter = cluster.victim("waiter").waiting(&all).await?;
+        for each in &stages {
+            each.target.snapshot(Freshness::Now).await?;
+        }
+        waiter.seen("state = 'idle'").await?;
+        let user = format!("mallory of {}", stage.right);
+        let mut filler = take_all_locks(&cluster, &user).await?;
+        is_listed_and_terminated(stage, &mut filler, &user, "template1").await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_signal_that_was_not_sent_leaves_the_locks_in_reserve() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    cluster.role("app").await?;
+    for stage in stages(&cluster).await? {
+        let mut gone = cluster.victim("app").running("select pg_sleep(600)").await?;
+        let asked = stage.ask(Action::Cancel, gone.pid()).await?;
+        cluster.sql(&format!("select pg_terminate_backend({})", gone.pid())).await?;
+        assert_eq!(gone.ended().await?, SqlState::ADMIN_SHUTDOWN);
+        let signalled = stage.signal(asked).await;
+        assert!(!matches!(signalled, SignalResult::Sent), "{signalled:?}");
+        let user = format!("mallory of {}", stage.right);
+        let mut filler = take_all_locks(&cluster, &user).await?;
+        is_listed_and_terminated(&stage, &mut filler, &user, "template1").await?;
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_lock_on_the_catalogs_of_roles_and_databases_hides_nobody_who_was_there_when_killgate_connected()
 -> Result<()> {

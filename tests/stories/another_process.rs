@@ -3,7 +3,7 @@
 use discord_sim::{Fault, Message};
 use throwaway_postgres::SqlState;
 
-use crate::environment::{APPROVE, LIMIT, TestEnv, free_address};
+use crate::environment::{APPROVE, LIMIT, TestEnv, free_address, signal};
 
 /// Waits until the ledger in `name` has a finished request, and returns its record.
 async fn finished(env: &TestEnv, config: &str) -> serde_json::Value {
@@ -85,17 +85,16 @@ async fn a_card_that_another_process_replaced_unseen_is_recognized_before_anythi
 async fn a_deferral_that_another_process_has_filled_in_is_left_alone() {
     let env = TestEnv::start().await;
     let victim = env.sleeping_session().await;
-    env.wait_for_bot_backend().await;
-    let superuser = env.cluster.superuser().await.unwrap();
-    superuser.batch_execute("begin; lock table pg_authid in access exclusive mode").await.unwrap();
+    let backend = env.wait_for_bot_backend().await;
+    signal("STOP", backend).await;
     let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
     let answer = typed.option("pid", victim.pid()).send_off().unwrap();
-    assert!(answer.acknowledged().await);
+    assert!(answer.acknowledged().await && answer.message().is_loading());
 
     let card = answer.message();
     env.sim.bot_edits(&card, "the card of the other process\nRequest #9 · deadbeef");
     env.react("ben", &card, APPROVE);
-    superuser.batch_execute("rollback").await.unwrap();
+    signal("CONT", backend).await;
 
     assert_eq!(env.wait_for_finished(1).await["outcome"], "withdrawn");
     assert!(card.content().contains("deadbeef"), "{}", card.content());

@@ -3,7 +3,7 @@
 use discord_sim::{Fault, MemberSpec};
 use throwaway_postgres::SqlState;
 
-use crate::environment::{APPROVE, DENY, LIMIT, SignalRight, TestEnv};
+use crate::environment::{APPROVE, DENY, LIMIT, SignalRight, TestEnv, signal};
 
 const TWO_APPROVALS: &str = "[approval]\napprovals = 2";
 
@@ -270,19 +270,18 @@ async fn an_approval_that_was_given_before_the_card_was_there_does_not_count() {
         let env = TestEnv::start().await;
         env.sim.makes_mentionable("dba", true);
         let mut victim = env.sleeping_session().await;
-        env.wait_for_bot_backend().await;
-        let superuser = env.cluster.superuser().await.unwrap();
-        superuser.batch_execute("begin; lock table pg_authid in access exclusive mode").await.unwrap();
+        let backend = env.wait_for_bot_backend().await;
+        signal("STOP", backend).await;
         let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
         let answer = typed.option("pid", victim.pid()).send_off().unwrap();
-        assert!(answer.acknowledged().await);
+        assert!(answer.acknowledged().await && answer.message().is_loading());
         let thinking = answer.message();
         env.react("ben", &thinking, APPROVE);
         let undeletable = Fault::Error { status: 403, code: 50_001 };
         if !is_deletable {
             env.sim.fails_next(1, "DELETE /webhooks/*/*/messages/@original", undeletable);
         }
-        superuser.batch_execute("rollback").await.unwrap();
+        signal("CONT", backend).await;
 
         let card = env.incident_channel().message(|message| !message.cards().is_empty()).await;
         env.wait_for_bot_reactions(&card).await;

@@ -8,7 +8,7 @@ use discord_sim::Fault;
 use regex::Regex;
 use throwaway_postgres::eventually;
 
-use crate::environment::{APPROVE, TestEnv, free_address};
+use crate::environment::{APPROVE, LIMIT, TestEnv, free_address};
 
 const KINDS: [(&str, &str); 11] = [
     ("killgate_active", "gauge"),
@@ -116,10 +116,14 @@ async fn a_command_is_measured_when_its_answer_is_accepted() {
     let env = TestEnv::builder().http(&http).start().await;
     let victim = env.sleeping_session().await;
     let denied = Fault::Error { status: 403, code: 50_001 };
-    env.sim.fails_next(1, "POST /interactions/*/*/callback", denied);
+    // The card, and the private line that says where it is.
+    let answers = "POST /interactions/*/*/callback";
+    env.sim.fails_next(2, answers, denied);
     let typed = env.person("ana").in_channel(&env.incident_channel()).types("/cancel");
     typed.option("pid", victim.pid()).send_off().unwrap();
     env.wait_for_event(1, "posted", 1).await;
+    let are_refused = || (env.sim.calls_like(answers).len() == 2).then_some(());
+    env.sim.awaits(LIMIT, "both are refused", are_refused).await;
     env.request_card("/terminate", env.sleeping_session().await.pid()).await;
 
     let metrics = reqwest::get(format!("http://{http}/metrics")).await.unwrap().text().await.unwrap();

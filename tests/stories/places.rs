@@ -4,7 +4,7 @@ use discord_sim::{Channel, Message, Permissions};
 use throwaway_postgres::SqlState;
 use throwaway_postgres::victim::Victim;
 
-use crate::environment::{APPROVE, DENY, LIMIT, TestEnv};
+use crate::environment::{APPROVE, DENY, LIMIT, TestEnv, signal};
 
 /// Requests the end of a new session in `place` as Ana.
 async fn request_in(env: &TestEnv, place: &Channel) -> (Victim, Message) {
@@ -190,13 +190,13 @@ async fn a_card_waits_until_its_thread_is_unlocked() {
     let env = TestEnv::start().await;
     let thread = env.sim.creates_thread(&env.incident_channel(), "outage");
     let mut victim = env.sleeping_session().await;
-    env.wait_for_bot_backend().await;
-    let superuser = env.cluster.superuser().await.unwrap();
-    superuser.batch_execute("begin; lock table pg_authid in access exclusive mode").await.unwrap();
+    let backend = env.wait_for_bot_backend().await;
+    signal("STOP", backend).await;
     let typed = env.person("ana").in_channel(&thread).types("/terminate").option("pid", victim.pid());
-    assert!(typed.send_off().unwrap().acknowledged().await);
+    let answer = typed.send_off().unwrap();
+    assert!(answer.acknowledged().await && answer.message().is_loading());
     env.sim.locks(&thread, true);
-    superuser.batch_execute("rollback").await.unwrap();
+    signal("CONT", backend).await;
     let refused =
         || env.sim.calls_like("POST /channels/*/messages").iter().any(|call| call.status == Some(400));
     env.sim.eventually(LIMIT, "the card is refused", refused).await;

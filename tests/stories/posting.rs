@@ -5,7 +5,7 @@ use std::time::Duration;
 use discord_sim::Fault;
 use throwaway_postgres::SqlState;
 
-use crate::environment::{APPROVE, LIMIT, TestEnv};
+use crate::environment::{APPROVE, LIMIT, TestEnv, signal};
 
 #[tokio::test]
 async fn an_unconfirmed_response_to_the_command_is_still_the_card() {
@@ -147,16 +147,15 @@ async fn a_card_by_itself_that_discord_rejects_withdraws_its_request() {
 async fn rejected_after_a_deferral(rejections: &[(&str, Fault)]) -> (String, Vec<String>) {
     let env = TestEnv::start().await;
     let victim = env.sleeping_session().await;
-    env.wait_for_bot_backend().await;
-    let superuser = env.cluster.superuser().await.unwrap();
-    superuser.batch_execute("begin; lock table pg_authid in access exclusive mode").await.unwrap();
+    let backend = env.wait_for_bot_backend().await;
+    signal("STOP", backend).await;
     let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
     let answer = typed.option("pid", victim.pid()).send_off().unwrap();
-    assert!(answer.acknowledged().await);
+    assert!(answer.acknowledged().await && answer.message().is_loading());
     for (call, fault) in rejections {
         env.sim.fails_next(1, call, fault.clone());
     }
-    superuser.batch_execute("rollback").await.unwrap();
+    signal("CONT", backend).await;
 
     assert_eq!(env.wait_for_finished(1).await["outcome"], "withdrawn");
     let private = || answer.messages().into_iter().find(|message| message.exists() && message.is_ephemeral());
@@ -180,15 +179,14 @@ async fn nobody_is_left_thinking_when_the_card_could_not_be_the_answer() {
     for (refused, is_filled_in) in [(Fault::Error { status: 403, code: 50013 }, false), (lost, true)] {
         let env = TestEnv::start().await;
         let mut victim = env.sleeping_session().await;
-        env.wait_for_bot_backend().await;
-        let superuser = env.cluster.superuser().await.unwrap();
-        superuser.batch_execute("begin; lock table pg_authid in access exclusive mode").await.unwrap();
+        let backend = env.wait_for_bot_backend().await;
+        signal("STOP", backend).await;
         let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
         let answer = typed.option("pid", victim.pid()).send_off().unwrap();
-        assert!(answer.acknowledged().await);
+        assert!(answer.acknowledged().await && answer.message().is_loading());
         let thinking = answer.message();
         env.sim.fails_next(1, "PATCH /webhooks/*/*/messages/@original", refused);
-        superuser.batch_execute("rollback").await.unwrap();
+        signal("CONT", backend).await;
 
         let card = env.incident_channel().message(|message| !message.cards().is_empty()).await;
         let private =

@@ -9,7 +9,7 @@ use serde_json::json;
 use throwaway_postgres::SqlState;
 
 use crate::components::{button, option};
-use crate::environment::{APPROVE, LIMIT, TestEnv};
+use crate::environment::{APPROVE, LIMIT, TestEnv, signal};
 
 #[tokio::test]
 async fn a_block_by_the_edge_is_named_and_waited_out() {
@@ -114,16 +114,15 @@ async fn commands_presses_forms_and_reactions_without_the_fields_that_nobody_rea
 async fn a_deferral_that_took_effect_although_discord_denied_it_is_filled_in() {
     let env = TestEnv::start().await;
     let victim = env.sleeping_session().await;
-    env.wait_for_bot_backend().await;
-    let superuser = env.cluster.superuser().await.unwrap();
-    superuser.batch_execute("begin; lock table pg_authid in access exclusive mode").await.unwrap();
+    let backend = env.wait_for_bot_backend().await;
+    signal("STOP", backend).await;
     let denied = Fault::EffectThenError { status: 404, code: 10062 };
     env.sim.fails_next(1, "POST /interactions/*/*/callback", denied);
 
     let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
     let answer = typed.option("pid", victim.pid()).send_off().unwrap();
-    assert!(answer.acknowledged().await);
-    superuser.batch_execute("rollback").await.unwrap();
+    assert!(answer.acknowledged().await && answer.message().is_loading());
+    signal("CONT", backend).await;
 
     let card = answer.filled().await.message();
     assert!(card.card().title().starts_with("Terminate"), "{}", card.text());
@@ -212,16 +211,15 @@ async fn a_new_session_finds_the_commands_that_another_tool_deleted() {
 async fn a_refusal_stays_private_although_its_deferral_cannot_be_deleted() {
     let env = TestEnv::start().await;
     let victim = env.cluster.victim("app").idle().await.unwrap();
-    env.wait_for_bot_backend().await;
-    let superuser = env.cluster.superuser().await.unwrap();
-    superuser.batch_execute("begin; lock table pg_authid in access exclusive mode").await.unwrap();
+    let backend = env.wait_for_bot_backend().await;
+    signal("STOP", backend).await;
     let undeletable = Fault::Error { status: 403, code: 50_001 };
     env.sim.fails_next(1, "DELETE /webhooks/*/*/messages/@original", undeletable);
 
     let typed = env.person("ana").in_channel(&env.incident_channel()).types("/cancel");
     let answer = typed.option("pid", victim.pid()).send_off().unwrap();
-    assert!(answer.acknowledged().await);
-    superuser.batch_execute("rollback").await.unwrap();
+    assert!(answer.acknowledged().await && answer.message().is_loading());
+    signal("CONT", backend).await;
 
     let refusal = || answer.messages().into_iter().find(|message| message.exists() && message.is_ephemeral());
     let refusal = env.sim.awaits(LIMIT, "a private refusal", refusal).await;
@@ -253,20 +251,19 @@ async fn a_result_that_may_not_be_a_reply_is_posted_by_itself() {
 async fn a_list_whose_first_answers_were_all_lost_is_filled_in() {
     let env = TestEnv::start().await;
     let victim = env.sleeping_session().await;
-    env.wait_for_bot_backend().await;
-    let superuser = env.cluster.superuser().await.unwrap();
+    let backend = env.wait_for_bot_backend().await;
     for lost in [
         Fault::EffectThenReset,
         Fault::EffectThenHang,
         Fault::EffectThenError { status: 404, code: 10062 },
         Fault::EffectThenError { status: 500, code: 0 },
     ] {
-        superuser.batch_execute("begin; lock table pg_authid in access exclusive mode").await.unwrap();
+        signal("STOP", backend).await;
         env.sim.fails_next(9, "POST /interactions/*/*/callback", lost.clone());
         let typed = env.person("ana").in_channel(&env.incident_channel()).types("/sessions");
         let answer = typed.send_off().unwrap();
         assert!(answer.acknowledged().await, "{lost:?}");
-        superuser.batch_execute("rollback").await.unwrap();
+        signal("CONT", backend).await;
         let list = answer.filled().await.message();
         list.becomes("the list", |list| list.text().contains(&victim.pid().to_string())).await;
         env.sim.fails_no_more();

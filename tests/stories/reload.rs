@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use throwaway_postgres::{Cluster, SqlState, eventually};
+use throwaway_postgres::{Cluster, SqlState};
 
 use crate::environment::{APPROVE, LIMIT, SLEEP, TestEnv, signal};
 
@@ -177,22 +177,16 @@ async fn a_command_whose_target_a_reload_removes_meanwhile_is_refused_and_not_le
     let other = Cluster::start().await.unwrap();
     let env = TestEnv::start().await;
     let victim = env.sleeping_session().await;
-    env.wait_for_bot_backend().await;
-    let superuser = env.cluster.superuser().await.unwrap();
-    superuser.batch_execute("begin; lock table pg_authid in access exclusive mode").await.unwrap();
+    let backend = env.wait_for_bot_backend().await;
+    signal("STOP", backend).await;
     let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
     let answer = typed.option("pid", victim.pid()).send_off().unwrap();
-    eventually("the listing waits for the lock", async || {
-        let waiting = "select 1 from pg_locks where not granted and relation = 'pg_authid'::regclass";
-        Ok(superuser.query_opt(waiting, &[]).await?)
-    })
-    .await
-    .unwrap();
+    assert!(answer.acknowledged().await && answer.message().is_loading());
 
     let (here, there) = (env.cluster.url("killgate", "postgres"), other.bot().await.unwrap());
     let replace = |config: &str| config.replace("\"orders\"", "\"billing\"").replace(&here, &there);
     env.reload(replace, RELOADED).await;
-    superuser.batch_execute("rollback").await.unwrap();
+    signal("CONT", backend).await;
 
     let refusal = || answer.messages().into_iter().find(|message| message.exists() && message.is_ephemeral());
     let refusal = env.sim.awaits(LIMIT, "a refusal", refusal).await;

@@ -93,15 +93,14 @@ async fn a_command_on_a_stalled_server_is_deferred_and_filled_in_later(right: Si
     let failures = if right == SignalRight::Guard { 2 } else { 0 };
     env.sim.fails_next(failures, "POST /channels/*/messages", Fault::Error { status: 403, code: 50013 });
     let victim = env.sleeping_session().await;
-    env.wait_for_bot_backend().await;
-    let superuser = env.cluster.superuser().await.unwrap();
-    superuser.batch_execute("begin; lock table pg_authid in access exclusive mode").await.unwrap();
+    let backend = env.wait_for_bot_backend().await;
+    signal("STOP", backend).await;
 
     let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
     let answer = typed.option("pid", victim.pid()).send_off().unwrap();
     assert!(answer.acknowledged().await, "within Discord's three seconds");
     assert!(answer.message().is_loading(), "the answer was deferred");
-    superuser.batch_execute("rollback").await.unwrap();
+    signal("CONT", backend).await;
 
     let card = answer.filled().await.message();
     assert!(card.card().title().starts_with("Terminate"), "{}", card.text());

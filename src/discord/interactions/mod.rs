@@ -232,6 +232,7 @@ impl InteractionHandler {
     ) -> Result<(), Refusal> {
         let responder: Arc<dyn Responder> = Arc::new(CommandResponder {
             reply: Arc::clone(reply),
+            ledger: Arc::clone(&self.ledger),
             render_config: self.render_config.clone(),
         });
         self.engine.request_signal(person, input, responder).await;
