@@ -118,12 +118,12 @@ async fn calls_that_leave_room_leave_the_last_ones_of_a_rate_limit_to_others() {
     ];
     let last = Step::Answer { status: 200, headers, body: json!([]) };
     let discord = Discord::with([last, answer(200, json!([])), answer(200, json!([]))]).await;
-    let list = async |api: ApiClient, message: u64| {
+    let read = async |api: ApiClient, message: u64| {
         let emoji = ReactionType::Unicode("✅".to_owned());
         api.reacting_users(ChannelId::new(40), MessageId::new(message), &emoji, false).await.unwrap();
     };
-    list(discord.api.clone(), 1).await;
-    tokio::join!(list(discord.api.clone().leaving_room(), 2), list(discord.api.clone(), 3));
+    read(discord.api.clone(), 1).await;
+    tokio::join!(read(discord.api.clone().leaving_room(), 2), read(discord.api.clone(), 3));
     discord.calls(|calls| {
         assert!(calls[1].line.contains("/messages/3/"), "{}", calls[1].line);
         assert!(calls[2].at - calls[0].at >= Duration::from_millis(600));

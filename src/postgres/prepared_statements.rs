@@ -155,9 +155,10 @@ async fn prepare_statements(
         Some(_) => sql::signal_rights(),
         None => sql::signal_rights_without_guard(),
     };
-    let reserve = match server_info.is_pooled {
-        true => None,
-        false => Some(prepare(&sql::keep_locks_in_reserve(), "reserve of locks").await?),
+    let reserve = if server_info.is_pooled {
+        None
+    } else {
+        Some(prepare(&sql::keep_locks_in_reserve(), "reserve of locks").await?)
     };
     let prepared = PreparedStatements {
         server_info,

@@ -40,7 +40,7 @@ async fn pictures_of_three_views_and_of_a_session() {
 
 /// The list, once the target has answered, which takes long on a busy machine.
 async fn answered(env: &TestEnv, view: &str) -> Message {
-    let list = sessions(&env, &[("view", view)]).await;
+    let list = sessions(env, &[("view", view)]).await;
     list.becomes("the list", |list| !list.text().contains("has not answered yet")).await;
     list
 }
