@@ -11,6 +11,8 @@ use super::certificate_verifier::is_authority_as_server;
 use super::server_info::POOLED;
 use crate::workflow::ports::TargetUnreachable;
 
+const CONNECTION_CUT: &str = "the connection was cut";
+
 /// An unreachable target, described by `message`.
 pub fn unreachable(message: impl Into<String>) -> TargetUnreachable {
     TargetUnreachable { message: message.into(), source: None }
@@ -154,13 +156,17 @@ fn plain_name(name: &str) -> &str {
 }
 
 fn from_socket(cause: &(dyn StdError + 'static)) -> Option<String> {
+    // Which of the two errors a cut connection causes is a matter of luck.
+    if cause.downcast_ref().is_some_and(tokio_postgres::Error::is_closed) {
+        return Some(CONNECTION_CUT.to_owned());
+    }
     let error = cause.downcast_ref::<io::Error>()?;
     Some(match error.kind() {
         io::ErrorKind::ConnectionRefused => "nothing listens there (connection refused)".into(),
         io::ErrorKind::TimedOut => "it did not answer in time".into(),
         io::ErrorKind::NotFound => "there is no server at that socket".into(),
         io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => {
-            "the connection was cut".into()
+            CONNECTION_CUT.to_owned()
         }
         // The standard library has no `ErrorKind` for a name that does not resolve.
         _ if error.to_string().contains("lookup address") => {
