@@ -1,5 +1,7 @@
 //! What a card says before anybody approves, and what the result says after: each sentence about a real session.
 
+use std::sync::Arc;
+
 use throwaway_postgres::{Cluster, SqlState, eventually};
 use tokio_postgres::CopyInSink;
 
@@ -194,8 +196,9 @@ async fn a_waiter_that_hides_what_it_runs_is_counted_as_released_when_it_no_long
     )
     .await;
     let blocker = env.cluster.victim("app").idle_in_transaction("lock table stock").await.unwrap();
-    let quiet = env.cluster.connect("quiet", "postgres").await.unwrap();
-    let waiting = tokio::spawn(async move { quiet.batch_execute("select * from stock").await });
+    let quiet = Arc::new(env.cluster.connect("quiet", "postgres").await.unwrap());
+    let client = Arc::clone(&quiet);
+    let waiting = tokio::spawn(async move { client.batch_execute("select * from stock").await });
     let observer = env.cluster.superuser().await.unwrap();
     eventually("a session that waits", async || {
         Ok(observer.query_opt("select from pg_locks where not granted", &[]).await?)
@@ -209,6 +212,7 @@ async fn a_waiter_that_hides_what_it_runs_is_counted_as_released_when_it_no_long
     let result = env.assert_outcome(1, &card, "terminated", "Terminated").await;
     assert!(result.contains("1 waiter released."), "{result}");
     waiting.await.unwrap().unwrap();
+    drop(quiet);
 }
 
 #[tokio::test]
