@@ -167,7 +167,7 @@ fn a_target_that_does_not_answer_is_named_first() {
     assert_snapshot!(shown(&render_page(&answers, &query(SessionView::Busy), 0)), @r"
     notifies: []
     # Busy sessions on 3 targets
-    ⚠️ **billing** did not answer: no connection within 5 s
+    ⚠️ **billing** shows no sessions: no connection within 5 s
     **orders** · 1 busy · 1 idle not shown
     **users** · Nothing is busy · 1 idle not shown
 

@@ -22,7 +22,7 @@ async fn a_silent_target_is_named_while_the_others_are_shown() {
     })
     .await;
     list.becomes("the list with the error of billing", |list| {
-        list.text().contains("**billing** did not answer: it did not answer in time")
+        list.text().contains("**billing** shows no sessions: it did not answer in time")
     })
     .await;
     assert!(list.text().contains("**orders** · 1 busy"), "{}", list.text());

@@ -42,7 +42,7 @@ use world::bot::Ports;
 /// Each mistake must be found within so many.
 const INCIDENTS: u64 = 20_000;
 /// How many are played without a mistake, if nobody says how many.
-const SAMPLE: u64 = 5_000;
+const SAMPLE: u64 = 2_000;
 /// A long run says after so many that it goes on.
 const TOLD_EVERY: u64 = 100_000;
 

@@ -159,7 +159,7 @@ impl<'a> TargetReport<'a> {
             Err(NoAnswerReason::Pending) => no_answer(format!("⏳ {target} has not answered yet")),
             Err(NoAnswerReason::Failed(error)) => {
                 let error = sanitize::line(error, ERROR_LENGTH);
-                no_answer(format!("⚠️ {target} did not answer: {error}"))
+                no_answer(format!("⚠️ {target} shows no sessions: {error}"))
             }
         }
     }
