@@ -59,12 +59,6 @@ async fn each_fault_of_an_installed_guard_is_reported() {
     assert!(line.contains("of another version of killgate, or was changed"), "{line}");
     sql(&guard_sql("killgate")).await;
 
-    sql("alter table killgate.protected_users enable row level security").await;
-    let (status, _, line) = signals().await;
-    assert_eq!(status, 1);
-    assert!(line.contains("the guard is not used: its table has row security"), "{line}");
-    sql("alter table killgate.protected_users disable row level security").await;
-
     sql(&format!("revoke execute on function killgate.signal_backend({SIGNATURE}) from killgate")).await;
     let (status, _, line) = signals().await;
     assert_eq!(status, 1);
@@ -84,4 +78,54 @@ async fn each_fault_of_an_installed_guard_is_reported() {
     let (status, _, line) = signals().await;
     assert_eq!(status, 1);
     assert!(line.contains("takes other arguments: it is of another version"), "{line}");
+}
+
+#[tokio::test]
+async fn each_way_to_change_an_installed_guard_is_named() {
+    let setup = Setup::good().await;
+    let sql = async |statements: &str| setup.cluster.sql(statements).await.expect("statements that work");
+    sql("revoke pg_signal_backend from killgate; create role mallory").await;
+    let function = format!("function killgate.signal_backend({SIGNATURE})");
+    let trigger = "create function public.t() returns trigger language plpgsql as 'begin return new; end'; \
+                   create trigger t before insert on killgate.protected_users execute function public.t()";
+    for (change, fault) in [
+        ("alter schema killgate owner to mallory", "its schema belongs to mallory, who may not install it"),
+        ("alter table killgate.protected_users owner to mallory", "its table belongs to mallory"),
+        ("grant create on schema killgate to mallory", "mallory has the right CREATE to its schema"),
+        ("grant insert on killgate.protected_users to public", "PUBLIC has the right INSERT to its table"),
+        ("grant select (pattern) on killgate.protected_users to mallory", "the right SELECT to its column"),
+        (&*format!("grant execute on {function} to public"), "PUBLIC has the right EXECUTE to its function"),
+        (
+            &*format!("grant execute on {function} to killgate with grant option"),
+            "killgate has the right EXECUTE",
+        ),
+        ("drop table killgate.protected_users", "its table is missing"),
+        ("alter table killgate.protected_users add column n int", "its table is no plain table"),
+        ("alter table killgate.protected_users enable row level security", "its table has row security"),
+        (trigger, "its table has a trigger"),
+        ("create rule r as on insert to killgate.protected_users do instead nothing", "its table has a rule"),
+        (
+            "create table killgate.child () inherits (killgate.protected_users)",
+            "its table has a parent or a child",
+        ),
+        (&*format!("alter {function} security invoker"), "does not run with its owner's privileges"),
+        (&*format!("alter {function} stable"), "its function is not as killgate defines it"),
+        (&*format!("alter {function} reset search_path"), "its function is not as killgate defines it"),
+        ("alter role killgate_guard login", "killgate_guard, which may log in or do more than signal"),
+        (
+            "revoke pg_read_all_stats from killgate_guard",
+            "not a member of pg_signal_backend and pg_read_all_stats",
+        ),
+        (
+            "grant killgate_guard to mallory",
+            "mallory is a member of killgate_guard, to which its function belongs",
+        ),
+    ] {
+        sql(&format!("drop schema if exists killgate cascade; {}", guard_sql("killgate"))).await;
+        sql(change).await;
+        let report = setup.check().await;
+        assert!(report.status == 1 && report.lines.contains(fault), "{change}: {}", report.lines);
+        assert!(report.lines.contains("the guard is not used: "), "{change}: {}", report.lines);
+        sql("drop function if exists public.t() cascade; revoke killgate_guard from mallory").await;
+    }
 }

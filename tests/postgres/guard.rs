@@ -118,8 +118,12 @@ async fn the_guard_sees_current_sessions_within_a_transaction() -> Result<()> {
     drop(holder);
     assert_eq!(victim.ended().await?, SqlState::SUCCESSFUL_COMPLETION);
     victim.run(SLEEP).await?;
-    let outcome = call(&thief, &format!("'cancel', {earlier}, 7, '1', array['2']")).await?;
+    let outcome = call(&thief, &format!("'cancel', {earlier}, 4711, '1', array['2']")).await?;
     assert_eq!(outcome, "moved_on");
+    // It was not about to signal, which its log would say.
+    let log = cluster.server_log()?;
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("killgate request 4711: ")).collect();
+    assert!(matches!(lines[..], [line] if line.ends_with("not signalled (moved_on)")), "{lines:?}");
     assert!(victim.still_alive().await?);
     Ok(())
 }
@@ -206,7 +210,7 @@ async fn psql(cluster: &Cluster, script: &str) -> Result<String> {
 }
 
 #[tokio::test]
-async fn an_administrator_who_is_no_superuser_installs_the_guard_twice() -> Result<()> {
+async fn an_administrator_who_is_no_superuser_installs_the_guard_twice_and_removes_it() -> Result<()> {
     // Managed services let their administrator grant one of these, through a role that plays the superuser.
     for stats_role in ["pg_read_all_stats", "pg_monitor"] {
         let cluster = Cluster::start().await?;
@@ -230,11 +234,16 @@ async fn an_administrator_who_is_no_superuser_installs_the_guard_twice() -> Resu
             let administrator = cluster.connect("administrator", "postgres").await?;
             administrator.batch_execute(&guard_sql("killgate")).await?;
         }
-        let status = open(options(&cluster, "killgate")).wait_for_connection_attempt().await;
-        assert!(
-            matches!(&status, TargetStatus::Up(info) if info.signal_right == SignalRight::Guard),
-            "{stats_role}: {status:?}"
-        );
+        let right = async || match open(options(&cluster, "killgate")).wait_for_connection_attempt().await {
+            TargetStatus::Up(info) => Some(info.signal_right),
+            _ => None,
+        };
+        assert_eq!(right().await, Some(SignalRight::Guard), "{stats_role}");
+        let administrator = cluster.connect("administrator", "postgres").await?;
+        administrator.batch_execute(include_str!("../../config/guard-uninstall.sql")).await?;
+        assert_eq!(right().await, Some(SignalRight::Nothing), "{stats_role}");
+        let left = "select from pg_roles where rolname = 'killgate_guard'";
+        assert!(cluster.superuser().await?.query(left, &[]).await?.is_empty(), "{stats_role}");
     }
     Ok(())
 }

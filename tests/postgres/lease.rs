@@ -87,7 +87,7 @@ async fn the_clock_is_read_while_the_decision_is_recorded_and_again_if_that_take
 }
 
 /// How often the server has executed the statement that signals the session. Its parameters are logged with it.
-fn signalling_statements(cluster: &Cluster, number: i32) -> Result<usize> {
+pub(crate) fn signalling_statements(cluster: &Cluster, number: i32) -> Result<usize> {
     let parameters = format!("parameters: $1 = '{number}', $2 = 'terminate', ");
     // From 16 on PostgreSQL begins the word with a capital letter.
     Ok(cluster.server_log()?.lines().filter(|line| line.to_lowercase().contains(&parameters)).count())

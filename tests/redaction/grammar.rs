@@ -45,18 +45,31 @@ impl Query {
     }
 
     fn statement(&mut self) {
-        match self.random.below(6) {
+        match self.random.below(8) {
             0 => self.list("SELECT", " FROM \"Order Lines\" AS o"),
             1 => self.list("INSERT INTO public.orders (id, größe) VALUES (", ")"),
             2 => self.list("SELECT * FROM orders_2024 WHERE id IN (", ") AND b @> $1"),
             3 => self.list("UPDATE t$1 SET a = ", " WHERE \"it's\"=$2::int[]"),
             4 => self.list("CALL \"My\"\"Schema\".do_it(", ")"),
+            5 => self.in_wrong_quotes("SELECT * FROM people WHERE \"password\" =", ""),
+            6 => self.in_wrong_quotes("INSERT INTO people (\"password\") VALUES (", ")"),
             _ => {
                 self.put("ALTER ROLE app PASSWORD");
                 self.gap();
                 self.quoted("'");
             }
         }
+    }
+
+    /// A secret in double quotes, which its author took for a string.
+    fn in_wrong_quotes(&mut self, before: &str, after: &str) {
+        self.put(before);
+        self.gap();
+        self.put("\"");
+        self.secret();
+        self.put("\"");
+        self.gap();
+        self.put(after);
     }
 
     fn list(&mut self, before: &str, after: &str) {
