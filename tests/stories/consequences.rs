@@ -7,12 +7,15 @@ use crate::environment::TestEnv;
 use crate::replicas::version;
 
 #[tokio::test]
-async fn a_copy_and_an_analyze_are_said_to_be_lost_and_how_far_they_are() {
+async fn a_copy_and_an_analyze_are_said_to_be_lost_and_a_vacuum_to_start_over_and_how_far_they_are() {
     let env = TestEnv::start().await;
     env.sql("create role app login; create table stock (id int); grant all on stock to public").await;
     env.sql("create table big as select i, repeat('x', 500) as filler from generate_series(1, 20000) as i")
         .await;
-    env.sql("alter table big owner to app").await;
+    env.sql(
+        "alter table big owner to app; create table worn as select * from big; alter table worn owner to app",
+    )
+    .await;
     let copying = env.cluster.victim("app").idle().await.unwrap();
     let _sink: CopyInSink<&'static [u8]> = copying.client().copy_in("copy stock from stdin").await.unwrap();
     copying.seen("state = 'active'").await.unwrap();
@@ -28,6 +31,21 @@ async fn a_copy_and_an_analyze_are_said_to_be_lost_and_how_far_they_are() {
     .await
     .unwrap();
 
+    let mut vacuuming = env.cluster.victim("app").idle().await.unwrap();
+    vacuuming.client().batch_execute(slow).await.unwrap();
+    vacuuming.run("vacuum worn").await.unwrap();
+    eventually("a VACUUM that reports its progress", async || {
+        let query = "select 1 from pg_stat_progress_vacuum where heap_blks_scanned > 0";
+        Ok(observer.query_opt(query, &[]).await?.map(drop))
+    })
+    .await
+    .unwrap();
+
+    let text = env.request_card("/terminate", vacuuming.pid()).await.text();
+    assert!(
+        text.contains("VACUUM is at ") && text.contains("(scanning heap); the next one starts over."),
+        "{text}"
+    );
     let text = env.request_card("/terminate", analyzing.pid()).await.text();
     assert!(
         text.contains("ANALYZE is at ") && text.contains("(acquiring sample rows); that work is lost."),
