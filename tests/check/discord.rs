@@ -69,12 +69,24 @@ async fn people_who_cannot_see_the_channel_are_named_in_a_warning() {
     let setup = Setup::good().await;
     let incident = setup.sim.channel("incident");
     setup.sim.person("bot").gains_role("dba");
+    setup.sim.person("ben").loses_role("dba");
     setup.sim.hides_channel(&incident, "dba");
     let report = setup.check().await;
     assert_eq!(report.status, 0, "{}", report.lines);
     let [wrong] = &report.wrong()[..] else { panic!("{}", report.lines) };
-    let expected = format!("warn channel {}: in #incident @oncall lacks: View Channel", incident.id());
-    assert!(wrong.starts_with(&expected), "{wrong}");
+    let lacking = "@oncall lacks: View Channel; ben lacks: View Channel";
+    assert_eq!(*wrong, format!("warn channel {}: in #incident {lacking}", incident.id()));
+}
+
+#[tokio::test]
+async fn an_administrator_lacks_nothing_whatever_the_channel_denies() {
+    let setup = Setup::good().await;
+    let incident = setup.sim.channel("incident");
+    setup.sim.bot_loses(&incident, Permissions::ADD_REACTIONS);
+    assert_eq!(setup.check().await.wrong().len(), 1);
+    setup.sim.lets_role("dba", Permissions::ADMINISTRATOR);
+    setup.sim.person("bot").gains_role("dba");
+    assert_eq!(setup.check().await.wrong(), [""; 0]);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Each card notifies the approver roles once. Nothing else notifies anybody, whatever a name or a query contains.
 
+use discord_sim::MemberSpec;
+
 use crate::environment::{APPROVE, DENY, TestEnv};
 
 #[tokio::test]
@@ -43,6 +45,19 @@ async fn a_card_notifies_the_approvers_and_no_other_message_notifies_anybody() {
         assert!(!text.contains(&hostile), "{text}");
         assert!(!text.contains(&pile[..10]), "a pile of combining marks: {text}");
     }
+}
+
+#[tokio::test]
+async fn where_the_approvers_have_no_role_their_users_are_notified() {
+    const BEA: u64 = 1_400_000_000_000_000_777;
+    let env = TestEnv::builder()
+        .person(MemberSpec::person("bea").with_id(BEA))
+        .target(&format!("access = {{ approvers = {{ users = [{BEA}] }} }}"))
+        .start()
+        .await;
+    let victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    assert_eq!(card.pings(), ["bea"], "{}", card.content());
 }
 
 #[tokio::test]

@@ -164,6 +164,8 @@ async fn what_people_did_before_a_thread_was_archived_while_the_bot_was_away_is_
 
         assert_eq!(env.wait_for_finished(1).await["outcome"], outcome);
         thread.message(|message| message.replies_to(&card)).await;
+        let messages = thread.messages().len();
+        assert_eq!(messages, 2, "the card and its result, and no alert\n{}", env.sim.transcript());
     }
 }
 

@@ -89,7 +89,7 @@ async fn a_left_over_command_and_one_that_cannot_be_read_get_a_private_line() {
 
 #[tokio::test]
 async fn commands_presses_forms_and_reactions_without_the_fields_that_nobody_reads_are_understood() {
-    let env = TestEnv::start().await;
+    let env = TestEnv::builder().section("[approval]\napprovals = 2").start().await;
     let mut victim = env.sleeping_session().await;
     env.sim.sends_spare_events();
     let ana = env.person("ana");
@@ -100,11 +100,17 @@ async fn commands_presses_forms_and_reactions_without_the_fields_that_nobody_rea
     let form = ana.presses(&details, &button(&details, "Ask to terminate")).await;
     let card = ana.submits(&form, [("reason", "blocks the checkout")]).await.message();
     env.wait_for_bot_reactions(&card).await;
-    env.person("otto").reacts(&card, APPROVE);
+    env.react("otto", &card, APPROVE);
+    env.wait_for_event(1, "approved by otto", 1).await;
     env.person("otto").takes_back(&card, APPROVE);
+    env.wait_for_event(1, "approval_removed by otto", 1).await;
+    env.react("otto", &card, APPROVE);
+    env.react("ben", &card, APPROVE);
 
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
     env.assert_outcome(1, &card, "terminated", "Terminated").await;
+    let read = env.sim.calls_like("GET /channels/*/messages/*");
+    assert!(read.is_empty(), "no event was lost, so no card is read: {read:#?}");
     let requests = ana.in_channel(&env.incident_channel()).types("/requests");
     let listed = requests.option("status", "all").option("user", ana.id().to_string()).send().await;
     assert!(listed.text().contains("blocks the checkout"), "{}", listed.text());
