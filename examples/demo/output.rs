@@ -64,7 +64,7 @@ fn situation(troubles: &Troubles) -> String {
 
 fn numbered(steps: &[Step]) -> String {
     let lines = steps.iter().zip(1..).map(|(step, number)| {
-        let hint = step.hint.replace('`', "");
+        let hint = step.hint.replace("`@", "").replace('`', "");
         format!("  {number}. {:<27} {hint}.\n", format!("{}:", step.title))
     });
     lines.collect()
