@@ -101,8 +101,7 @@ pub async fn measure(bench: &Bench) -> Result<Chapter> {
     let mut server = LoadedServer::with_room_for(SIZES[SIZES.len() - 1].sessions).await?;
     server.grow_to(SIZES[0].sessions).await?;
     let compared = ComparedBots::start(bench, &server).await?;
-    compared.killgate.asks("/sessions").await?;
-    let bare = server.bare().await?;
+    let bare = server.bare(&compared.killgate).await?;
     let mut chapter = Chapter::new("Command to answer", TEXT);
     let mut waiting = 0;
     let mut among_ten = f64::NAN;

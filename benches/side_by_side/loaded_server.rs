@@ -7,6 +7,8 @@ use futures_util::future::try_join_all;
 use throwaway_postgres::{Client, Cluster, eventually};
 use tokio_postgres::Statement;
 
+use crate::bots::Bot;
+
 /// How many connections are opened at the same time.
 const AT_ONCE: usize = 20;
 /// Further connections: for bots, victims and the benchmark.
@@ -100,13 +102,17 @@ impl LoadedServer {
         self.seen("wait_event_type = 'Lock'", i64::try_from(waiting)?).await
     }
 
-    /// A connection of the role that killgate is, with the statement that a session of killgate's ran last: it is to
-    /// be the very one that lists sessions.
-    pub async fn bare(&self) -> Result<ListingStatement> {
-        let observer = self.cluster.superuser().await?;
-        let last = "select query from pg_stat_activity where usename = 'killgate' \
-                    and query like '%pg_stat_get_activity(NULL)%' and query not like '%$1%' order by query_start desc limit 1";
-        let listing: String = observer.query_one(last, &[]).await?.get(0);
+    /// A connection of the role that killgate is, with the very statement by which it lists sessions, as the server's log
+    /// tells it once `bot` has answered `/sessions`.
+    pub async fn bare(&self, bot: &Bot) -> Result<ListingStatement> {
+        self.log_statements(true).await?;
+        // The change of the configuration reaches a session some time later.
+        let listing = eventually("the server's log has the statement that lists sessions", async || {
+            bot.asks("/sessions").await?;
+            Ok(listing_in(&self.cluster.server_log()?))
+        })
+        .await?;
+        self.log_statements(false).await?;
         let client = self.cluster.connect("killgate", "postgres").await?;
         let (listing, waiters) = (client.prepare(&listing).await?, client.prepare(WAITERS).await?);
         Ok(ListingStatement { client, listing, waiters })
@@ -161,4 +167,13 @@ impl ListingStatement {
         self.client.query(&self.waiters, &[]).await?;
         Ok(())
     }
+}
+
+/// The statement that killgate executed last to list sessions.
+fn listing_in(log: &str) -> Option<String> {
+    let mut executed = log.rsplit("LOG:  execute ").filter_map(|entry| entry.split_once(": "));
+    let (_, listing) = executed.find(|(_, statement)| statement.contains("pg_stat_get_activity(NULL)"))?;
+    // All lines of an entry but the first begin with a tab.
+    let more = listing.match_indices('\n').find(|(at, _)| !listing[at + 1..].starts_with('\t'));
+    more.map(|(end, _)| listing[..end].to_owned())
 }

@@ -86,7 +86,7 @@ pub async fn measure(bench: &Bench) -> Result<Chapter> {
     }
     let mut connections = Vec::new();
     for _ in 0..TARGETS {
-        connections.push(server.bare().await?);
+        connections.push(server.bare(&bots[0].bot).await?);
     }
     let mut bare = Sample::default();
     for round in 0..=bench.rounds(ROUNDS_OVER_ALL) {

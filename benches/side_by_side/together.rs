@@ -15,13 +15,14 @@ const SESSIONS: usize = 400;
 
 const TEXT: &str = "\
 A hundred people type `/sessions` at the same moment, among 400 sessions: how long until the last of them has an answer. How many
-statements PostgreSQL saw of it is counted in its log, in a burst that is not timed.";
+statements PostgreSQL saw of it is counted in its log, in a burst that is not timed, and how many it sees of one person alone.";
 
 /// How a hundred at once were answered.
 struct Served {
     name: String,
     slowest: Sample,
-    statements: Option<usize>,
+    statements: usize,
+    alone: usize,
 }
 
 pub async fn measure(bench: &Bench) -> Result<Chapter> {
@@ -36,7 +37,7 @@ pub async fn measure(bench: &Bench) -> Result<Chapter> {
     let mut answered: Vec<Served> = Vec::new();
     for (name, bot, command) in &bots {
         bot.guild.ask_at_once(AT_ONCE, command).await?;
-        answered.push(Served { name: name.clone(), slowest: Sample::default(), statements: None });
+        answered.push(Served { name: name.clone(), slowest: Sample::default(), statements: 0, alone: 0 });
     }
     for _ in 0..bench.rounds(BURSTS) {
         for ((_, bot, command), answered) in bots.iter().zip(&mut answered) {
@@ -45,21 +46,22 @@ pub async fn measure(bench: &Bench) -> Result<Chapter> {
         }
     }
     for ((_, bot, command), answered) in bots.iter().zip(&mut answered) {
-        let before = server.log_statements(true).await?;
-        sleep(APART).await;
-        bot.guild.ask_at_once(AT_ONCE, command).await?;
-        answered.statements = Some(server.log_statements(false).await? - before);
+        for (people, statements) in [(1, &mut answered.alone), (AT_ONCE, &mut answered.statements)] {
+            let before = server.log_statements(true).await?;
+            sleep(APART).await;
+            bot.guild.ask_at_once(people, command).await?;
+            *statements = server.log_statements(false).await? - before;
+        }
     }
     told(&answered)
 }
 
 fn told(answered: &[Served]) -> Result<Chapter> {
     let mut chapter = Chapter::new("A hundred at once", TEXT);
-    let mut table = Table::new(["", "slowest", "5–95 %", "statements seen"]);
+    let mut table = Table::new(["", "slowest", "5–95 %", "statements seen", "of one alone"]);
     for bot in answered {
         let [slowest, spread] = cells(&bot.slowest);
-        let statements = bot.statements.map_or(String::new(), |seen| seen.to_string());
-        table.row([bot.name.clone(), slowest, spread, statements]);
+        table.row([bot.name.clone(), slowest, spread, bot.statements.to_string(), bot.alone.to_string()]);
     }
     chapter.tables.push(table);
     let compared = answered.iter().filter(|bot| !bot.name.starts_with("instant"));
@@ -73,7 +75,8 @@ fn told(answered: &[Served]) -> Result<Chapter> {
         .fold(f64::NAN, f64::min);
     let what = "100 at once, the slowest, to the instant bot's";
     chapter.goal(what, "×", killgate.slowest.median() / instant, 1.2);
-    let statements = u32::try_from(killgate.statements.unwrap_or_default())?;
-    chapter.goal("100 at once, statements seen", "", f64::from(statements), 3.0);
+    let statements = f64::from(u32::try_from(killgate.statements)?);
+    let alone = f64::from(u32::try_from(killgate.alone)?);
+    chapter.goal("100 at once, statements seen, to those of one alone", "×", statements / alone, 2.0);
     Ok(chapter)
 }

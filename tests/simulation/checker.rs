@@ -137,7 +137,7 @@ impl Checker {
         world.with(|state| {
             let past = state.facts.all();
             for noted in past.iter().filter(|noted| noted.concerns(process)) {
-                checker.votes.learn(&noted.fact);
+                checker.votes.learn(noted);
                 checker.objections.learn(&noted.fact);
             }
             checker.seen = past.len();
@@ -151,12 +151,12 @@ impl Checker {
         world.with(|state| {
             let news = state.facts.since(self.seen);
             self.seen += news.len();
-            for Noted { at, fact, .. } in news.iter().filter(|noted| noted.concerns(process)) {
-                if *fact == Fact::Healed {
-                    self.healed_at = Some(*at);
+            for noted in news.iter().filter(|noted| noted.concerns(process)) {
+                if noted.fact == Fact::Healed {
+                    self.healed_at = Some(noted.at);
                 }
-                self.weigh(fact).map_err(|violation| Violation {
-                    detail: format!("{} ({fact:?})", violation.detail),
+                self.weigh(noted).map_err(|violation| Violation {
+                    detail: format!("{} ({:?})", violation.detail, noted.fact),
                     ..violation
                 })?;
             }
@@ -178,8 +178,9 @@ impl Checker {
         })
     }
 
-    fn weigh(&mut self, fact: &Fact) -> Verdict {
-        self.votes.learn(fact);
+    fn weigh(&mut self, noted: &Noted) -> Verdict {
+        let fact = &noted.fact;
+        self.votes.learn(noted);
         self.objections.learn(fact);
         match fact {
             Fact::Started { epoch } => {

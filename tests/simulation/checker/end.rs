@@ -42,7 +42,7 @@ const DECIDED_WITHIN: Duration = Duration::from_secs(90);
 fn expired_for_a_reason(checker: &Checker, case: &Case) -> Verdict {
     let is_expired = case.ended.as_ref().is_some_and(|ending| ending.outcome == Outcome::Expired);
     let had_time = checker.healed_at.is_some_and(|at| case.asked.expires_at > at.plus(DECIDED_WITHIN));
-    let standing = checker.votes.standing(case.card, case.asked.requester);
+    let standing = checker.votes.standing(case.card, case.asked.requester, case.asked.expires_at);
     if is_expired && had_time && standing >= case.asked.approvals_needed as usize {
         return Err(Violation::of(Invariant::AwayReactions, "it expired although enough people approve"));
     }

@@ -1,20 +1,28 @@
 //! Who really approved, with which rights, and what the bot could know of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use killgate::domain::ids::{MessageId, UserId};
+use killgate::domain::timestamp::Timestamp;
 use killgate::workflow::ports::Vote;
 
 use super::heard::Hearers;
 use super::{Invariant, Verdict, Violation};
 use crate::world::cast::ROBOT;
-use crate::world::facts::Fact;
+use crate::world::facts::{Fact, Noted};
+
+/// Whoever took an approval back more often than this must let the next one stand for a while ([`LASTING`]).
+const TAKEN_BACK_AT_ONCE: usize = 9;
+/// How long at most.
+const LASTING: Duration = Duration::from_secs(90);
 
 /// An approving reaction, from when it was put on a card until it was taken back.
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own about the reaction")]
 struct Stay {
     card: MessageId,
     by: UserId,
+    since: Timestamp,
     /// Its author was an approver when they reacted.
     entitled: bool,
     /// Its author's roles are those that they had when they reacted.
@@ -44,11 +52,11 @@ pub struct Votes {
 }
 
 impl Votes {
-    pub fn learn(&mut self, fact: &Fact) {
+    pub fn learn(&mut self, noted: &Noted) {
         self.now += 1;
-        match fact {
+        match &noted.fact {
             Fact::Reacted { serial, card, vote: Vote::Approve, by, entitled } => {
-                let stay = Stay::begin(*card, *by, *entitled);
+                let stay = Stay::begin(*card, *by, noted.at, *entitled);
                 self.stays.insert(*serial, stay);
             }
             Fact::TakenBack { serial } => {
@@ -138,9 +146,16 @@ impl Votes {
         }
     }
 
-    /// How many people other than the requester approve, and were approvers all the time.
-    pub fn standing(&self, card: Option<MessageId>, requester: UserId) -> usize {
-        let counts = |stay: &&Stay| stay.over.is_none() && stay.entitled && stay.unchanged;
+    /// How many people other than the requester approve for long enough at `expiry`, and were approvers all the time.
+    pub fn standing(&self, card: Option<MessageId>, requester: UserId, expiry: Timestamp) -> usize {
+        let is_in_time = |stay: &Stay| {
+            let theirs = self.stays.values().filter(|other| (other.card, other.by) == (stay.card, stay.by));
+            let taken_back = theirs.filter(|other| other.over.is_some()).count();
+            let lasts = if taken_back > TAKEN_BACK_AT_ONCE { LASTING } else { Duration::ZERO };
+            stay.since.plus(lasts) < expiry
+        };
+        let counts =
+            |stay: &&Stay| stay.over.is_none() && stay.entitled && stay.unchanged && is_in_time(stay);
         let stays = self.stays.values().filter(|stay| card == Some(stay.card)).filter(counts);
         let people: BTreeSet<_> = stays.map(|stay| stay.by).collect();
         people.iter().filter(|by| **by != requester && **by != ROBOT).count()
@@ -155,10 +170,11 @@ impl Votes {
 }
 
 impl Stay {
-    fn begin(card: MessageId, by: UserId, entitled: bool) -> Self {
+    fn begin(card: MessageId, by: UserId, since: Timestamp, entitled: bool) -> Self {
         Self {
             card,
             by,
+            since,
             entitled,
             unchanged: true,
             heard: false,
