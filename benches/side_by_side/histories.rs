@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use futures_util::future::try_join_all;
 use killgate::domain::event::LedgerEntry;
 use killgate::domain::ids::RequestId;
 use killgate::ledger::postgres::{HighWaterMark, LeaseTimings, PostgresLedger};
@@ -42,7 +41,9 @@ pub async fn lengthen(ledger: &Arc<dyn Ledger>, from: u64, to: u64) -> Result<()
     while next <= last {
         let end = (next + TOGETHER - 1).min(last);
         ledger.append((next..=end).flat_map(whole).collect()).await?;
-        try_join_all((next..=end).map(|request| ledger.mark_delivered(RequestId(request)))).await?;
+        for request in next..=end {
+            ledger.mark_delivered(RequestId(request)).await?;
+        }
         next = end + 1;
     }
     Ok(())
