@@ -1,8 +1,8 @@
 -- killgate's guard: a function with the right to signal sessions, which makes its own checks before it signals.
 --
 -- Run it in the database that killgate connects to, as a superuser; or, on a managed service, as a role with CREATEROLE
--- and ADMIN on pg_signal_backend and on pg_read_all_stats or pg_monitor, which contains it (before 16 CREATEROLE is
--- enough). You can run it again at any time:
+-- and ADMIN on pg_signal_backend and on pg_read_all_stats or pg_monitor, which contains it (before 16 CREATEROLE and
+-- INHERIT, which is the default, are enough). You can run it again at any time:
 --     killgate guard-sql --role killgate | psql -v ON_ERROR_STOP=1 -f - DATABASE
 -- For PostgreSQL 13 to 18. It creates, if missing:
 --     the role killgate_guard, which cannot log in and has pg_signal_backend;
@@ -33,6 +33,9 @@ BEGIN
     IF NOT is_superuser THEN
         lacking := concat_ws(', ',
             CASE WHEN NOT (SELECT rolcreaterole FROM pg_roles WHERE rolname = current_user) THEN 'CREATEROLE' END,
+            -- From 16 on each membership has the option by itself.
+            CASE WHEN has_admin_options AND NOT (SELECT rolinherit FROM pg_roles WHERE rolname = current_user)
+                THEN 'INHERIT' END,
             CASE WHEN NOT (has_admin_options OR pg_has_role('pg_signal_backend', 'MEMBER WITH ADMIN OPTION'))
                 THEN 'ADMIN OPTION for pg_signal_backend' END,
             CASE WHEN NOT (has_admin_options OR pg_has_role(stats_role, 'MEMBER WITH ADMIN OPTION'))

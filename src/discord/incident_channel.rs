@@ -296,13 +296,10 @@ impl DiscordIncidentChannel {
         self.api.create_message(channel_id(channel), message, nonce).await.map_err(delivery_error)
     }
 
-    /// A replica that was deposed says nothing more: its successor does.
     async fn require_lease(&self) -> Result<(), DeliveryError> {
         match &self.ledger {
-            Some(ledger) if ledger.is_lost().await => {
-                Err(DeliveryError::Unavailable(anyhow!("another replica has taken over")))
-            }
-            _ => Ok(()),
+            Some(ledger) => ledger.require_lease().await,
+            None => Ok(()),
         }
     }
 

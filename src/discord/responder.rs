@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use anyhow::anyhow;
 use async_trait::async_trait;
 
 use super::delivery::delivery_error;
@@ -22,9 +21,7 @@ pub struct CommandResponder {
 #[async_trait]
 impl Responder for CommandResponder {
     async fn answer_with_card(&self, card: &CardContent) -> Result<AnswerMessage, DeliveryError> {
-        if self.ledger.is_lost().await {
-            return Err(DeliveryError::Unavailable(anyhow!("another replica has taken over")));
-        }
+        self.ledger.require_lease().await?;
         let (message, has_notified) = self
             .reply
             .send_and_fetch(card::new_card(card, &self.render_config), &|text| {

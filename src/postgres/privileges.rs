@@ -37,10 +37,11 @@ WHERE c.relkind IN ('r', 'p', 'm', 'f')
   AND pg_catalog.has_any_column_privilege(c.oid, 'SELECT')
 ORDER BY 1 LIMIT 1";
 
-/// Only where [`ServerVersion::reserves_connections`]: the role must exist.
+/// Only where [`ServerVersion::reserves_connections`]: the role must exist. A login is given its slot before it takes another
+/// role (`InitPostgres` in `postinit.c`).
 const RESERVED: &str = "
 SELECT pg_catalog.current_setting('reserved_connections')::int8,
-       pg_catalog.pg_has_role('pg_use_reserved_connections', 'USAGE')";
+       pg_catalog.pg_has_role(session_user, 'pg_use_reserved_connections', 'USAGE')";
 
 /// Reads them from a server of this version.
 pub async fn find(connection: &PostgresConnection, version: ServerVersion) -> anyhow::Result<RolePrivileges> {

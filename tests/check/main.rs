@@ -14,7 +14,7 @@ mod targets;
 use std::process::Stdio;
 
 use discord_sim::Sim;
-use setup::Setup;
+use setup::{Setup, reserves_connections};
 
 #[tokio::test]
 async fn a_correct_setup_passes_every_check() {
@@ -96,6 +96,35 @@ async fn a_target_role_with_too_few_or_too_many_privileges_is_reported() {
         wrong[0].starts_with("FAIL target orders: superuser: the role killgate is a superuser"),
         "{wrong:?}"
     );
+}
+
+/// As the running bot does, whose statements run as that role.
+#[tokio::test]
+async fn the_rights_of_the_role_that_a_login_takes_are_checked() {
+    let setup = Setup::good().await;
+    let sql = async |statements: &str| setup.cluster.sql(statements).await.unwrap();
+    sql("create role nobody; grant nobody to killgate; alter role killgate set role = nobody").await;
+    assert_eq!(
+        setup.check().await.wrong(),
+        [
+            "FAIL target orders: sessions: the role nobody sees its own sessions only",
+            "FAIL target orders: signals: the role nobody may not signal at all",
+        ]
+    );
+    sql("revoke pg_read_all_stats, pg_signal_backend from killgate; alter role killgate noinherit;
+         create role watcher in role pg_read_all_stats, pg_signal_backend; grant watcher to killgate;
+         alter role killgate set role = watcher")
+    .await;
+    let report = setup.check().await;
+    assert_eq!((report.status, report.wrong()), (0, vec![]), "{}", report.lines);
+
+    // A slot is given to a login before it takes the other role (`InitPostgres`).
+    if reserves_connections(&setup.cluster).await.unwrap() {
+        sql("revoke pg_use_reserved_connections from killgate").await;
+        let report = setup.check().await;
+        let lacking = "the server reserves some, and the role may not use them. GRANT pg_use_reserved_connections TO killgate";
+        assert!(report.lines.contains(lacking), "{}", report.lines);
+    }
 }
 
 #[tokio::test]

@@ -161,13 +161,17 @@ impl Report {
 
 /// From PostgreSQL 16 on, connections can be reserved for the bot's role, and `check` reports when none are.
 async fn reserve_connections(cluster: &Cluster) -> anyhow::Result<()> {
-    let superuser = cluster.superuser().await?;
-    let version = superuser.query_one("select current_setting('server_version_num')::int4", &[]).await?;
     cluster.bot().await?;
-    if version.get::<_, i32>(0) >= 160_000 {
+    if reserves_connections(cluster).await? {
+        let superuser = cluster.superuser().await?;
         superuser.batch_execute("grant pg_use_reserved_connections to killgate").await?;
         superuser.batch_execute("alter system set reserved_connections = 3").await?;
         cluster.restart().await?;
     }
     Ok(())
+}
+
+pub async fn reserves_connections(cluster: &Cluster) -> anyhow::Result<bool> {
+    let version = "select current_setting('server_version_num')::int4";
+    Ok(cluster.superuser().await?.query_one(version, &[]).await?.get::<_, i32>(0) >= 160_000)
 }

@@ -124,7 +124,7 @@ fn hostile_request() -> impl Strategy<Value = Request> {
 
 /// Discord's limits (Discord documentation, "Embed Limits" and "Create Message"), in UTF-16 units. Discord's servers
 /// never count more.
-fn assert_sendable(body: &MessageBody) {
+pub(crate) fn assert_sendable(body: &MessageBody) {
     let json = json(body);
     let length = |value: &Value| value.as_str().map_or(0, |text| text.encode_utf16().count());
     assert!(length(&json["content"]) <= 2_000, "content");

@@ -4,6 +4,7 @@ mod card;
 mod choices;
 mod component_id;
 mod components;
+mod crowd;
 mod definitions;
 mod fixture;
 mod limits;

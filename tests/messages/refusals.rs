@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use killgate::domain::creation::{CreationError, SessionSelector};
-use killgate::domain::event::Action;
+use killgate::domain::event::{Action, RefusalReason};
 use killgate::domain::identity::InvalidPid;
 use killgate::domain::ids::{ChannelId, RequestId};
 use killgate::domain::protection::ProtectionRule;
 use killgate::domain::session::SessionState;
-use killgate::workflow::refusal::Refusal;
+use killgate::workflow::refusal::{Refusal, ignored_reaction_text};
 
 use crate::fixture::pid;
 
@@ -66,6 +66,39 @@ fn kind_of_error(error: &CreationError) -> &'static str {
 
 const KINDS: usize = 40;
 
+/// What somebody can do next, or who can.
+const NEXT_STEPS: &[&str] = &[
+    "Use ",
+    "Choose one of",
+    "/sessions lists ",
+    "use the button",
+    "with the button",
+    "Repeat ",
+    "Try again",
+    "try again later",
+    "Ask ",
+    "ask for those on ",
+    "Pick again",
+    "Look for it",
+    "Leave out ",
+    "Type / ",
+    "Withdraw one ",
+    "Have some decided ",
+    "GRANT ",
+    "/terminate may still end it",
+    "Approvers decide on its card",
+    "Operators of killgate find the cause",
+    "End the session that ",
+    "end the sessions that ",
+    "can end it",
+    "stops it for good",
+    "slows the next backup down",
+    "Somebody else has to approve it",
+    "The card says who may approve",
+    "Make a new one",
+    "/requests shows how",
+];
+
 fn examples() -> Vec<Refusal> {
     let (number, target) = (pid(4711), "orders".to_owned());
     let names = || vec!["orders".to_owned(), "billing".to_owned()];
@@ -119,6 +152,7 @@ fn examples() -> Vec<Refusal> {
         Refusal::Ambiguous { pid: number, targets: names() },
         Refusal::MaybeAmbiguous { pid: number, target: target.clone(), silent: names() },
         Refusal::NoSuchBackend { pid: number, targets: names(), postgres: None },
+        Refusal::NoSuchBackend { pid: number, targets: names(), postgres: Some("no such PID".to_owned()) },
         Refusal::NotSeen {
             pid: number,
             answered: names(),
@@ -149,8 +183,26 @@ fn every_refusal_says_why_and_then_what_to_do_next() {
     for refusal in &examples {
         let text = refusal.to_string();
         assert!(!text.contains('\n') && text.ends_with('.'), "one line of whole sentences: {text}");
-        let said = text.replace("Nothing was requested. ", "").replace(" Nothing was requested.", "");
-        let sentences = said.split_inclusive(". ").count();
-        assert!(sentences >= 2, "what to do next is missing: {text}");
+        assert_names_a_next_step(&text);
     }
+}
+
+#[test]
+fn a_reaction_that_does_not_count_is_explained_with_what_to_do_next() {
+    // Bots are told nothing, and the other reasons are those of commands.
+    for reason in [
+        RefusalReason::SelfApproval,
+        RefusalReason::NotAnApprover,
+        RefusalReason::Expired,
+        RefusalReason::Closed,
+    ] {
+        assert_names_a_next_step(ignored_reaction_text(reason));
+    }
+}
+
+/// After the sentence that says why.
+fn assert_names_a_next_step(text: &str) {
+    let next = text.split_once(". ").map(|(_, next)| next);
+    let is_step = |next: &str| NEXT_STEPS.iter().any(|step| next.contains(step));
+    assert!(next.is_some_and(is_step), "what to do next is missing: {text}");
 }

@@ -247,3 +247,42 @@ async fn an_administrator_who_is_no_superuser_installs_the_guard_twice_and_remov
     }
     Ok(())
 }
+
+/// From 16 on each membership has its own option, and the script's has it.
+#[tokio::test]
+async fn an_administrator_who_inherits_nothing_installs_the_guard_from_16_on_and_before_is_told_why_not()
+-> Result<()> {
+    let cluster = Cluster::start().await?;
+    cluster
+        .sql(
+            "create role administrator login createrole noinherit;
+             grant create on database postgres to administrator;
+             do $$ begin if current_setting('server_version_num')::int >= 160000 then
+                 grant pg_signal_backend, pg_read_all_stats to administrator with admin option;
+             end if; end $$",
+        )
+        .await?;
+    let administrator = cluster.connect("administrator", "postgres").await?;
+    let version: i32 =
+        administrator.query_one("select current_setting('server_version_num')::int4", &[]).await?.get(0);
+    let install = async || administrator.batch_execute(&guard_sql("killgate")).await;
+    if version < 160_000 {
+        let refused = install().await.expect_err("refused");
+        let said = refused.as_db_error().map(DbError::message);
+        let lacking =
+            "the role administrator may not install the guard: it is no superuser and lacks INHERIT";
+        assert_eq!(said, Some(lacking));
+        return Ok(());
+    }
+    // A membership that it has given itself may lack the other option.
+    administrator.batch_execute("set createrole_self_grant = 'inherit'; create role killgate_guard").await?;
+    for _ in 0..2 {
+        install().await?;
+    }
+    let status = open(options(&cluster, "killgate")).wait_for_connection_attempt().await;
+    assert!(
+        matches!(&status, TargetStatus::Up(info) if info.signal_right == SignalRight::Guard),
+        "{status:?}"
+    );
+    Ok(())
+}

@@ -9,7 +9,8 @@ use crate::scene::scene;
 const PEOPLE: usize = 100;
 
 #[tokio::test]
-async fn a_hundred_people_see_the_root_blocker_and_postgresql_is_queried_at_most_three_times() {
+async fn a_hundred_people_see_the_root_blocker_and_postgresql_is_queried_at_most_three_times_and_it_has_a_card()
+ {
     let mut env = Crowd::settings(scene()).start_without_bot().await;
     let crowd = Crowd::start(&env.cluster).await.unwrap();
     env.sql("alter role killgate set log_statement = 'all'").await;
@@ -33,4 +34,8 @@ async fn a_hundred_people_see_the_root_blocker_and_postgresql_is_queried_at_most
     let log = env.cluster.server_log().unwrap();
     let statements = log.matches("pg_blocking_pids(seen.pid)").count();
     assert!((1..=3).contains(&statements), "{statements} statements");
+
+    // The simulated Discord refuses what is too long.
+    let card = env.request_card("/terminate", crowd.blocker).await;
+    assert!(card.text().contains("Blocks 200 sessions"), "{}", card.text());
 }

@@ -85,11 +85,7 @@ async fn a_card_that_another_process_replaced_unseen_is_recognized_before_anythi
 async fn a_deferral_that_another_process_has_filled_in_is_left_alone() {
     let env = TestEnv::start().await;
     let victim = env.sleeping_session().await;
-    let backend = env.wait_for_bot_backend().await;
-    signal("STOP", backend).await;
-    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
-    let answer = typed.option("pid", victim.pid()).send_off().unwrap();
-    assert!(answer.acknowledged().await && answer.message().is_loading());
+    let (answer, backend) = env.deferred_command(&env.incident_channel(), "/terminate", victim.pid()).await;
 
     let card = answer.message();
     env.sim.bot_edits(&card, "the card of the other process\nRequest #9 · deadbeef");

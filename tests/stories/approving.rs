@@ -270,11 +270,8 @@ async fn an_approval_that_was_given_before_the_card_was_there_does_not_count() {
         let env = TestEnv::start().await;
         env.sim.makes_mentionable("dba", true);
         let mut victim = env.sleeping_session().await;
-        let backend = env.wait_for_bot_backend().await;
-        signal("STOP", backend).await;
-        let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
-        let answer = typed.option("pid", victim.pid()).send_off().unwrap();
-        assert!(answer.acknowledged().await && answer.message().is_loading());
+        let (answer, backend) =
+            env.deferred_command(&env.incident_channel(), "/terminate", victim.pid()).await;
         let thinking = answer.message();
         env.react("ben", &thinking, APPROVE);
         let undeletable = Fault::Error { status: 403, code: 50_001 };

@@ -64,6 +64,51 @@ async fn a_copy_and_an_analyze_are_said_to_be_lost_and_a_vacuum_to_start_over_an
     assert_eq!(text.contains(&format!("{}: COPY FROM is under way", copying.pid())), is_reported, "{text}");
 }
 
+/// A lock that somebody holds stops each of them in the middle: an expression of an index waits for it.
+#[tokio::test]
+async fn an_index_build_a_cluster_and_a_full_vacuum_are_said_to_be_lost_and_how_far_they_are() {
+    let env = TestEnv::start().await;
+    for statement in [
+        "create role app login",
+        "grant create on schema public to app",
+        "create function gate(i int) returns int immutable language plpgsql as $$ begin
+             if i = 500 then perform pg_advisory_xact_lock_shared(7); end if; return i; end $$",
+        "create table plain as select i, repeat('x', 500) as filler from generate_series(1, 1000) as i",
+        "create table ordered as select * from plain",
+        "create table rewritten as select * from plain",
+        "create index in_order on ordered (i)",
+        "create index on ordered (gate(i))",
+        "create index on rewritten (gate(i))",
+        "alter table plain owner to app",
+        "alter table ordered owner to app",
+        "alter table rewritten owner to app",
+    ] {
+        env.sql(statement).await;
+    }
+    let app = || env.cluster.victim("app");
+    let _gatekeeper = app().idle_in_transaction("select pg_advisory_xact_lock(7)").await.unwrap();
+    let indexing = app().waiting("create index on plain (gate(i))").await.unwrap();
+    let clustering = app().waiting("cluster ordered using in_order").await.unwrap();
+    let vacuuming = app().waiting("vacuum full rewritten").await.unwrap();
+    let observer = env.cluster.superuser().await.unwrap();
+    let query = "select blocks_done * 100 / blocks_total from pg_stat_progress_create_index where pid = $1";
+    let percent: i64 = observer.query_one(query, &[&indexing.pid()]).await.unwrap().get(0);
+    assert!((1..100).contains(&percent), "{percent}");
+
+    let text = env.request_card("/terminate", indexing.pid()).await.text();
+    let built =
+        format!("CREATE INDEX is at {percent} % (building index: scanning table); that work is lost.");
+    assert!(text.contains(&built), "{built}: {text}");
+    let text = env.request_card("/terminate", clustering.pid()).await.text();
+    // How many blocks there are is known only where it does not read through the index.
+    assert!(
+        text.contains("CLUSTER is ") && text.contains(" (rebuilding index); that work is lost."),
+        "{text}"
+    );
+    let text = env.request_card("/terminate", vacuuming.pid()).await.text();
+    assert!(text.contains("VACUUM FULL is at 100 % (rebuilding index); that work is lost."), "{text}");
+}
+
 #[tokio::test]
 async fn a_logical_replication_worker_is_refused_with_what_would_break() {
     let env = TestEnv::builder().cluster_setting("wal_level", "logical").start().await;

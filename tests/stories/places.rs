@@ -192,11 +192,7 @@ async fn a_card_waits_until_its_thread_is_unlocked() {
     let env = TestEnv::start().await;
     let thread = env.sim.creates_thread(&env.incident_channel(), "outage");
     let mut victim = env.sleeping_session().await;
-    let backend = env.wait_for_bot_backend().await;
-    signal("STOP", backend).await;
-    let typed = env.person("ana").in_channel(&thread).types("/terminate").option("pid", victim.pid());
-    let answer = typed.send_off().unwrap();
-    assert!(answer.acknowledged().await && answer.message().is_loading());
+    let (_, backend) = env.deferred_command(&thread, "/terminate", victim.pid()).await;
     env.sim.locks(&thread, true);
     signal("CONT", backend).await;
     let refused =

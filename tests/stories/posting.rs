@@ -147,11 +147,7 @@ async fn a_card_by_itself_that_discord_rejects_withdraws_its_request() {
 async fn rejected_after_a_deferral(rejections: &[(&str, Fault)]) -> (String, Vec<String>) {
     let env = TestEnv::start().await;
     let victim = env.sleeping_session().await;
-    let backend = env.wait_for_bot_backend().await;
-    signal("STOP", backend).await;
-    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
-    let answer = typed.option("pid", victim.pid()).send_off().unwrap();
-    assert!(answer.acknowledged().await && answer.message().is_loading());
+    let (answer, backend) = env.deferred_command(&env.incident_channel(), "/terminate", victim.pid()).await;
     for (call, fault) in rejections {
         env.sim.fails_next(1, call, fault.clone());
     }
@@ -179,11 +175,8 @@ async fn nobody_is_left_thinking_when_the_card_could_not_be_the_answer() {
     for (refused, is_filled_in) in [(Fault::Error { status: 403, code: 50013 }, false), (lost, true)] {
         let env = TestEnv::start().await;
         let mut victim = env.sleeping_session().await;
-        let backend = env.wait_for_bot_backend().await;
-        signal("STOP", backend).await;
-        let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
-        let answer = typed.option("pid", victim.pid()).send_off().unwrap();
-        assert!(answer.acknowledged().await && answer.message().is_loading());
+        let (answer, backend) =
+            env.deferred_command(&env.incident_channel(), "/terminate", victim.pid()).await;
         let thinking = answer.message();
         env.sim.fails_next(1, "PATCH /webhooks/*/*/messages/@original", refused);
         signal("CONT", backend).await;

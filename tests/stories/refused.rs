@@ -120,14 +120,10 @@ async fn commands_presses_forms_and_reactions_without_the_fields_that_nobody_rea
 async fn a_deferral_that_took_effect_although_discord_denied_it_is_filled_in() {
     let env = TestEnv::start().await;
     let victim = env.sleeping_session().await;
-    let backend = env.wait_for_bot_backend().await;
-    signal("STOP", backend).await;
     let denied = Fault::EffectThenError { status: 404, code: 10062 };
     env.sim.fails_next(1, "POST /interactions/*/*/callback", denied);
 
-    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
-    let answer = typed.option("pid", victim.pid()).send_off().unwrap();
-    assert!(answer.acknowledged().await && answer.message().is_loading());
+    let (answer, backend) = env.deferred_command(&env.incident_channel(), "/terminate", victim.pid()).await;
     signal("CONT", backend).await;
 
     let card = answer.filled().await.message();
@@ -217,14 +213,10 @@ async fn a_new_session_finds_the_commands_that_another_tool_deleted() {
 async fn a_refusal_stays_private_although_its_deferral_cannot_be_deleted() {
     let env = TestEnv::start().await;
     let victim = env.cluster.victim("app").idle().await.unwrap();
-    let backend = env.wait_for_bot_backend().await;
-    signal("STOP", backend).await;
     let undeletable = Fault::Error { status: 403, code: 50_001 };
     env.sim.fails_next(1, "DELETE /webhooks/*/*/messages/@original", undeletable);
 
-    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/cancel");
-    let answer = typed.option("pid", victim.pid()).send_off().unwrap();
-    assert!(answer.acknowledged().await && answer.message().is_loading());
+    let (answer, backend) = env.deferred_command(&env.incident_channel(), "/cancel", victim.pid()).await;
     signal("CONT", backend).await;
 
     let refusal = || answer.messages().into_iter().find(|message| message.exists() && message.is_ephemeral());

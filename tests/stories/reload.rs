@@ -177,11 +177,7 @@ async fn a_command_whose_target_a_reload_removes_meanwhile_is_refused_and_not_le
     let other = Cluster::start().await.unwrap();
     let env = TestEnv::start().await;
     let victim = env.sleeping_session().await;
-    let backend = env.wait_for_bot_backend().await;
-    signal("STOP", backend).await;
-    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
-    let answer = typed.option("pid", victim.pid()).send_off().unwrap();
-    assert!(answer.acknowledged().await && answer.message().is_loading());
+    let (answer, backend) = env.deferred_command(&env.incident_channel(), "/terminate", victim.pid()).await;
 
     let (here, there) = (env.cluster.url("killgate", "postgres"), other.bot().await.unwrap());
     let replace = |config: &str| config.replace("\"orders\"", "\"billing\"").replace(&here, &there);

@@ -93,13 +93,8 @@ async fn a_command_on_a_stalled_server_is_deferred_and_filled_in_later(right: Si
     let failures = if right == SignalRight::Guard { 2 } else { 0 };
     env.sim.fails_next(failures, "POST /channels/*/messages", Fault::Error { status: 403, code: 50013 });
     let victim = env.sleeping_session().await;
-    let backend = env.wait_for_bot_backend().await;
-    signal("STOP", backend).await;
 
-    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
-    let answer = typed.option("pid", victim.pid()).send_off().unwrap();
-    assert!(answer.acknowledged().await, "within Discord's three seconds");
-    assert!(answer.message().is_loading(), "the answer was deferred");
+    let (answer, backend) = env.deferred_command(&env.incident_channel(), "/terminate", victim.pid()).await;
     signal("CONT", backend).await;
 
     let card = answer.filled().await.message();
@@ -127,12 +122,8 @@ test_with_both_rights! {
 async fn a_command_on_an_unresponsive_server_is_refused_after_five_seconds() {
     let env = TestEnv::start().await;
     let victim = env.sleeping_session().await;
-    let backend = env.wait_for_bot_backend().await;
-    signal("STOP", backend).await;
 
-    let typed = env.person("ana").in_channel(&env.incident_channel()).types("/terminate");
-    let answer = typed.option("pid", victim.pid()).send_off().unwrap();
-    assert!(answer.acknowledged().await, "within Discord's three seconds");
+    let (answer, backend) = env.deferred_command(&env.incident_channel(), "/terminate", victim.pid()).await;
     let refusal = eventually("the refusal arrives", async || {
         let messages = answer.messages();
         let refusal = messages.iter().find(|message| message.exists() && message.is_ephemeral());

@@ -1,8 +1,8 @@
 //! The effect of an approved request on the session.
 
-use throwaway_postgres::SqlState;
+use throwaway_postgres::{SqlState, eventually};
 
-use crate::environment::{APPROVE, COUNTS_CANCELS, SignalRight, TestEnv};
+use crate::environment::{APPROVE, COUNTS_CANCELS, SignalRight, TestEnv, signal};
 
 async fn a_cancelled_query_fails_with_57014_and_its_session_continues(right: SignalRight) {
     let env = TestEnv::start_with(right).await;
@@ -75,10 +75,45 @@ async fn a_session_that_cannot_be_seen_after_the_signal_is_not_said_to_have_ende
     env.react("ben", &card, APPROVE);
     victim.seen("application_name = 'cancels met: 1'").await.unwrap();
     // While it watches for the end, its connection is lost, and the server lets it in no more.
-    env.sql(&format!("alter role killgate nologin; select pg_terminate_backend({bot})")).await;
+    env.sql("alter role killgate nologin").await;
+    env.sql(&format!("select pg_terminate_backend({bot})")).await;
 
     let result = env.assert_outcome(1, &card, "unconfirmed", "Unconfirmed").await;
     assert!(result.contains("it cannot be seen: the server refused the login"), "{result}");
+    assert_eq!(env.wait_for_finished(1).await["signal_sent"], true);
+}
+
+async fn a_termination_that_is_not_seen_is_not_said_to_have_happened(right: SignalRight) {
+    let env = TestEnv::builder().right(right).section("[limits]\nconfirm_within = \"2s\"").start().await;
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    let (bot, process) = (env.wait_for_bot_backend().await, u32::try_from(victim.pid()).unwrap());
+    // It has not noticed the signal when the connection is lost, and has ended when nobody sees it any more.
+    signal("STOP", process).await;
+    env.react("ben", &card, APPROVE);
+    let watching = async || Ok(env.log().contains("signalled; watching for the end").then_some(()));
+    eventually("the signal is sent", watching).await.unwrap();
+    env.sql("alter role killgate nologin").await;
+    env.sql(&format!("select pg_terminate_backend({bot})")).await;
+    signal("CONT", process).await;
+
+    let result = env.assert_outcome(1, &card, "unconfirmed", "Unconfirmed").await;
+    assert!(result.contains("it cannot be seen: the server refused the login"), "{result}");
+    assert_eq!(env.wait_for_finished(1).await["signal_sent"], true);
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+}
+
+#[tokio::test]
+async fn a_session_that_is_gone_since_its_server_was_restarted_is_not_said_to_have_been_cancelled() {
+    let env = TestEnv::builder().section("[limits]\nconfirm_within = \"4s\"").start().await;
+    let victim = env.session_running(COUNTS_CANCELS).await;
+    let card = env.request_card("/cancel", victim.pid()).await;
+    env.react("ben", &card, APPROVE);
+    victim.seen("application_name = 'cancels met: 1'").await.unwrap();
+    env.cluster.restart().await.unwrap();
+
+    let result = env.assert_outcome(1, &card, "unconfirmed", "Unconfirmed").await;
+    assert!(result.contains("it cannot be seen: "), "{result}");
     assert_eq!(env.wait_for_finished(1).await["signal_sent"], true);
 }
 
@@ -251,6 +286,7 @@ test_with_both_rights! {
     a_terminated_session_receives_57p01,
     two_simultaneous_approvals_signal_once,
     a_session_that_cannot_be_seen_after_the_signal_is_not_said_to_have_ended,
+    a_termination_that_is_not_seen_is_not_said_to_have_happened,
     the_next_query_of_a_session_is_not_cancelled,
     a_session_that_ended_is_not_signalled,
     a_revoked_right_that_was_noticed_is_said_in_killgates_words,

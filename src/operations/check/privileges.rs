@@ -9,13 +9,6 @@ pub(super) fn check(server_info: &ServerInfo, what: String) -> CheckResult {
     let install = format!(
         "Install the guard: killgate guard-sql --role {role} | psql -v ON_ERROR_STOP=1 -f -, as a superuser"
     );
-    if server_info.is_pooled {
-        return CheckResult::fail(
-            what,
-            "nothing is signalled through a pooler",
-            "See the line about the pooler",
-        );
-    }
     match (server_info.signal_right, &server_info.guard) {
         (SignalRight::Guard, _) if server_info.may_signal => CheckResult::warn(
             what,

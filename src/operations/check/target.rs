@@ -58,6 +58,7 @@ pub(super) async fn check(target: &TargetConfig, options: ConnectOptions) -> Vec
     let Some((privileges, clock_offset)) = answers else {
         return vec![reachable, pooler(&server_info, what("pooler"))];
     };
+    let login = options.config.get_user().unwrap_or(&server_info.role);
     let mut results = vec![
         reachable,
         encryption(&target.connection, what("TLS")),
@@ -68,7 +69,7 @@ pub(super) async fn check(target: &TargetConfig, options: ConnectOptions) -> Vec
         privileges::check(&server_info, what("signals")),
         superuser(&server_info, what("superuser")),
         tables(&privileges, what("tables")),
-        reserved(&server_info, &privileges, what("reserved connections")),
+        reserved(login, &server_info, &privileges, what("reserved connections")),
         clock(clock_offset, what("clock")),
     ];
     results.extend(privileges::protected_users(&server_info, &privileges, what("protected users")));
@@ -209,7 +210,7 @@ fn tables(privileges: &RolePrivileges, what: String) -> CheckResult {
     }
 }
 
-fn reserved(server_info: &ServerInfo, privileges: &RolePrivileges, what: String) -> CheckResult {
+fn reserved(login: &str, server_info: &ServerInfo, privileges: &RolePrivileges, what: String) -> CheckResult {
     if !server_info.version.reserves_connections() {
         return CheckResult::ok(what, "not before PostgreSQL 16; the connection opened at start stays open");
     }
@@ -218,14 +219,14 @@ fn reserved(server_info: &ServerInfo, privileges: &RolePrivileges, what: String)
         (1.., false) => CheckResult::warn(
             what,
             "the server reserves some, and the role may not use them",
-            format!("GRANT pg_use_reserved_connections TO {}", quoted(&server_info.role)),
+            format!("GRANT pg_use_reserved_connections TO {}", quoted(login)),
         ),
         _ => CheckResult::warn(
             what,
             "none: killgate cannot reconnect to a server whose slots are all taken",
             format!(
                 "Set reserved_connections to 3 or so, restart, and GRANT pg_use_reserved_connections TO {}",
-                quoted(&server_info.role)
+                quoted(login)
             ),
         ),
     }

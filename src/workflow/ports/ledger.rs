@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::DeliveryError;
 use crate::domain::event::{LedgerEntry, Recorded};
 use crate::domain::identity::Pid;
 use crate::domain::ids::{MessageId, RequestId, UserId};
@@ -35,6 +36,14 @@ pub trait Lease: Send + Sync {
             }
         }
         self.lease_state() == LeaseState::Lost
+    }
+
+    /// A replica that was deposed says nothing more: its successor does.
+    async fn require_lease(&self) -> Result<(), DeliveryError> {
+        if self.is_lost().await {
+            return Err(DeliveryError::Unavailable(LedgerError::Deposed.into()));
+        }
+        Ok(())
     }
 }
 

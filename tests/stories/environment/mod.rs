@@ -127,6 +127,23 @@ impl TestEnv {
         place.types(command).option("pid", pid).send().await
     }
 
+    /// Sends the command for the session as Ana while the target does not answer the bot, and waits until the answer is
+    /// deferred. Returns it, and the backend that has to continue.
+    pub async fn deferred_command(
+        &self,
+        channel: &Channel,
+        command: &str,
+        pid: i32,
+    ) -> (InteractionResponse, u32) {
+        let backend = self.wait_for_bot_backend().await;
+        signal("STOP", backend).await;
+        let typed = self.person("ana").in_channel(channel).types(command).option("pid", pid);
+        let answer = typed.send_off().expect("a command of the bot");
+        assert!(answer.acknowledged().await, "within Discord's three seconds");
+        assert!(answer.message().is_loading(), "the answer was deferred");
+        (answer, backend)
+    }
+
     /// Requests as Ana, and waits until the card has the bot's two reactions.
     pub async fn request_card(&self, command: &str, pid: i32) -> Message {
         self.request_card_as("ana", command, pid).await
