@@ -212,7 +212,7 @@ impl CardPublisher {
                     reactions = self.add_vote_reactions(card, reactions).await;
                     continue;
                 }
-                RequestState::Open if shown.as_ref().is_none_or(|shown| differs(shown, &content)) => {
+                RequestState::Open if shown.as_ref().is_none_or(|shown| content.differs_from(shown)) => {
                     let slot = if is_refused { Instant::now() } else { self.throttle.reserve().await };
                     tokio::select! {
                         biased;
@@ -379,19 +379,4 @@ impl VoteReactionRetry {
     fn later(self) -> Self {
         Self { at: Instant::now() + self.wait, wait: (self.wait * 2).min(LAST_RETRY) }
     }
-}
-
-/// Whether the posted card needs an edit to show `content`.
-fn differs(shown: &CardContent, content: &CardContent) -> bool {
-    let sessions = shown.sessions.iter().zip(&content.sessions);
-    let mut sessions = sessions.map(|(shown, now)| {
-        let differs = shown.waiting_pids != now.waiting_pids || shown.is_on_standby != now.is_on_standby;
-        differs || shown.latest != now.latest || shown.changes != now.changes || shown.lapsed != now.lapsed
-    });
-    shown.request.approvals != content.request.approvals
-        || shown.hold != content.hold
-        || shown.approvers != content.approvers
-        || shown.owner != content.owner
-        || shown.not_counting != content.not_counting
-        || sessions.any(|differs| differs)
 }

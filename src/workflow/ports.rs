@@ -26,6 +26,7 @@ use crate::domain::session::{Session, Snapshot};
 use crate::domain::timestamp::Timestamp;
 
 /// Tells the time. Waiting uses tokio's timers, which tests can pause.
+use crate::domain::unreachable_cause::UnreachableCause;
 pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
 }
@@ -95,6 +96,8 @@ pub struct TargetUnreachable {
     pub message: String,
     #[source]
     pub source: Option<Arc<anyhow::Error>>,
+    /// What cards say of it.
+    pub cause: &'static UnreachableCause,
 }
 
 /// The channels in which people ask and decide.

@@ -93,6 +93,8 @@ async fn a_request_on_a_removed_target_ends_unreachable_when_it_is_approved() {
 
     assert_eq!(env.events(1).await, ["requested by ana: terminate", "posted"], "it is still open");
     env.react("ben", &card, APPROVE);
+    let removed = "⚠️ **This session cannot be seen now**: the target is no longer configured.";
+    card.becomes("the card says so", |card| card.card().description().starts_with(removed)).await;
     let finished = env.wait_for_finished(1).await;
     assert_eq!(finished["outcome"], "unreachable");
     assert_eq!(finished["signal_sent"], false);

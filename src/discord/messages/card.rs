@@ -1,7 +1,7 @@
 //! The card of a request: what is requested, what it would do, and who decides.
 
 mod facts;
-mod over;
+mod on_top;
 mod several_sessions;
 
 use serenity::all::{Colour, CreateEmbed};
@@ -134,7 +134,7 @@ fn summary_line(card: &CardContent) -> String {
 
 fn embed(card: &CardContent) -> CreateEmbed {
     let request = &card.request;
-    let mut description = over::reason_is_over(card).map_or_else(String::new, |over| over + "\n");
+    let mut description = on_top::warnings(card);
     description.push_str(&if is_about_several(request) {
         several_sessions::description(card)
     } else {

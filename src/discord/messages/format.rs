@@ -123,12 +123,15 @@ pub fn blocker(pid: i32) -> String {
     if pid == 0 { "a prepared transaction".to_owned() } else { pid.to_string() }
 }
 
-/// Makes `text` begin with a capital letter and end with a full stop.
+/// Makes `text` begin with a capital letter, unless that is killgate's own name, and end with a full stop.
 pub fn sentence(text: &str) -> String {
     let text = text.trim();
     let mut letters = text.chars();
     let Some(first) = letters.next() else { return String::new() };
     let stop = if text.ends_with(['.', '!', '?', '…']) { "" } else { "." };
+    if text.starts_with("killgate") {
+        return format!("{text}{stop}");
+    }
     format!("{}{}{stop}", first.to_uppercase(), letters.as_str())
 }
 

@@ -203,13 +203,16 @@ fn line(card: &CardContent, index: usize, shared: &SharedFacts<'_>, is_full: boo
     let worker = card.request.details.backends[index].worker;
     let worker = worker.map_or(String::new(), |worker| format!(" (leader of worker {worker})"));
     let pid = session.pid;
-    if let Some(lapsed) = card.sessions.get(index).and_then(|shown| shown.lapsed.as_deref()) {
+    let shown = card.sessions.get(index);
+    if let Some(lapsed) = shown.and_then(|shown| shown.lapsed.as_deref()) {
         return format!("~~{pid}~~{worker} · {lapsed}");
     }
     let now = card.seen_at(index);
     let age = since(session).map(|since| age(now.duration_since(since)));
-    let mut parts = vec![format!("**{pid}**{worker}")];
+    let mut parts = vec![format!("{unseen}**{pid}**{worker}")];
     parts.extend(match (shared.state, age) {
+    let is_unseen = card.request.is_open() && shown.is_some_and(|shown| shown.unseen.is_some());
+    let unseen = if is_unseen { "⚠️ " } else { "" };
         (Some(_), age) => age,
         (None, Some(age)) => Some(format!("{} {age}", state_words(session.state))),
         (None, None) => Some(state_words(session.state).to_owned()),
