@@ -135,7 +135,11 @@ pub(super) fn description(card: &CardContent) -> String {
 /// pids.
 pub(super) fn plain_text(card: &CardContent) -> String {
     let sessions = latest_sessions(card);
-    let mut parts = SharedFacts::of(&sessions).text(sessions.len());
+    let backends = card.request.details.backends.iter();
+    let asked: Vec<_> = backends.map(|backend| (&backend.session, backend.waiters)).collect();
+    // What was asked about keeps its name, and everything else is as it is now.
+    let shared = SharedFacts { state: SharedFacts::of(&sessions).state, ..SharedFacts::of(&asked) };
+    let mut parts = shared.text(sessions.len());
     let ages = sessions
         .iter()
         .enumerate()
