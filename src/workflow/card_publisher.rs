@@ -17,6 +17,7 @@ use super::input::EngineInput;
 use super::ports::{AnswerMessage, CardContent, DeliveryError, IncidentChannel, MessageRef, Responder};
 use super::refusal::Refusal;
 use super::reminder::{Mention, mention_until_posted};
+use crate::common::error_causes::with_causes;
 use crate::domain::ids::{MessageId, RequestId};
 use crate::domain::request::RequestState;
 
@@ -146,14 +147,14 @@ impl CardPublisher {
                     return self.give_up_card(&error, responder.as_deref()).await;
                 }
                 Err(DeliveryError::Refused(error)) if self.newest().request.resolution().is_some() => {
-                    warn!(?error, "the card was refused; only the result is posted");
+                    warn!(error = %with_causes(&*error), "the card was refused; only the result is posted");
                     let card = self.newest().request.card;
                     return card.map_or(PostedCard::Missing, |message| {
                         PostedCard::There(MessageRef { channel, message }, None)
                     });
                 }
                 Err(error) => {
-                    let (request, why) = (self.request, error.with_cause());
+                    let (request, why) = (self.request, with_causes(&error));
                     let is_refused = matches!(error, DeliveryError::Refused(_));
                     self.report(EngineInput::CardSearchFailed { request, why, is_refused }).await;
                     self.wait_after(&error, "card", &mut retry).await;
@@ -165,7 +166,7 @@ impl CardPublisher {
     /// Discord rejects the card, and always will. The person who asked is told privately, as long as their command can be
     /// answered; else everybody is told.
     async fn give_up_card(&mut self, error: &anyhow::Error, responder: Option<&dyn Responder>) -> PostedCard {
-        error!(?error, "Discord rejected the card");
+        error!(error = %with_causes(&**error), "Discord rejected the card");
         let is_told = match responder {
             Some(responder) => responder.refuse(&Refusal::CardRejected).await.is_ok(),
             None => false,
