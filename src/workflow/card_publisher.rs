@@ -122,11 +122,13 @@ impl CardPublisher {
             }
         }
         let mut retry = FIRST_RETRY;
+        let mut is_by_itself = false;
         loop {
-            match self.find_or_post().await {
+            match self.find_or_post(&mut is_by_itself).await {
                 Ok(Some(message)) => {
                     self.report_posted(message, false).await;
-                    if let Some(responder) = responder {
+                    // One that is found, and was not posted by itself, is the answer, although nothing confirmed it.
+                    if let Some(responder) = responder.filter(|_| is_by_itself) {
                         // Otherwise a deferral would show "thinking…" until Discord gives it up.
                         refuse(responder, Refusal::CardByItself);
                     }
@@ -176,8 +178,9 @@ impl CardPublisher {
         if is_told { PostedCard::Refused } else { PostedCard::Missing }
     }
 
-    /// `None` if the request has ended, its result is in the channel, and its card is not.
-    async fn find_or_post(&mut self) -> Result<Option<MessageId>, DeliveryError> {
+    /// `None` if the request has ended, its result is in the channel, and its card is not. `is_by_itself` becomes true before
+    /// the card is posted, since the answer to that may be lost.
+    async fn find_or_post(&mut self, is_by_itself: &mut bool) -> Result<Option<MessageId>, DeliveryError> {
         let content = self.newest();
         let found = self.channel.find_messages(&content.request).await?;
         match (found.card, found.ending) {
@@ -190,7 +193,10 @@ impl CardPublisher {
                 Ok(card)
             }
             (Some(card), None) => Ok(Some(card)),
-            (None, None) => self.channel.post_card(&content).await.map(Some),
+            (None, None) => {
+                *is_by_itself = true;
+                self.channel.post_card(&content).await.map(Some)
+            }
         }
     }
 
