@@ -60,12 +60,11 @@ pub fn reminder(card: &CardContent) -> MessageBody {
     let request = &card.request;
     let mentions = approver_mentions(card);
     let text = format!(
-        "{mentions} request #{} still waits for a decision: {}. It expires {}.\n{}",
+        "{mentions} request #{} still waits for a decision. It expires {}.",
         request.id,
-        action_on_session(&request.details),
         timestamp(request.details.expires_at, TimestampStyle::Relative),
-        mark_line(request, MarkedMessage::Reminder)
     );
+    let mark = mark_line(request, MarkedMessage::Reminder);
     let (roles, users) = notified_approvers(card);
     MessageBody::text(text.trim_start()).notifying(roles, users)
 }
