@@ -66,7 +66,8 @@ pub fn reminder(card: &CardContent) -> MessageBody {
     );
     let mark = mark_line(request, MarkedMessage::Reminder);
     let (roles, users) = notified_approvers(card);
-    MessageBody::text(text.trim_start()).notifying(roles, users)
+    MessageBody::text(format!("{}\n{}\n{mark}", summary_line(card), text.trim_start()))
+        .notifying(roles, users)
 }
 
 /// The approver roles; where there are none, the users.
@@ -245,6 +246,10 @@ fn colour(request: &Request) -> Colour {
 
 fn outcome_text(request: &Request) -> Option<String> {
     let resolution = request.resolution()?;
+    if resolution.outcome == Outcome::Mixed {
+        let counts = result::first_sentence(request, resolution);
+        return Some(format!("{counts}. {}", result::explanation(request, resolution)).trim_end().to_owned());
+    }
     let mut parts = vec![resolution.outcome.headline().to_owned()];
     if let Some(actor) = resolution.actor {
         parts.push(format!("by {}", mention_user(actor)));

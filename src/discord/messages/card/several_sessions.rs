@@ -211,12 +211,12 @@ fn line(card: &CardContent, index: usize, shared: &SharedFacts<'_>, is_full: boo
     if let Some(lapsed) = shown.and_then(|shown| shown.lapsed.as_deref()) {
         return format!("~~{pid}~~{worker} · {lapsed}");
     }
+    let is_unseen = card.request.is_open() && shown.is_some_and(|shown| shown.unseen.is_some());
+    let unseen = if is_unseen { "⚠️ " } else { "" };
     let now = card.seen_at(index);
     let age = since(session).map(|since| age(now.duration_since(since)));
     let mut parts = vec![format!("{unseen}**{pid}**{worker}")];
     parts.extend(match (shared.state, age) {
-    let is_unseen = card.request.is_open() && shown.is_some_and(|shown| shown.unseen.is_some());
-    let unseen = if is_unseen { "⚠️ " } else { "" };
         (Some(_), age) => age,
         (None, Some(age)) => Some(format!("{} {age}", state_words(session.state))),
         (None, None) => Some(state_words(session.state).to_owned()),
@@ -235,7 +235,8 @@ fn outcome_lines(resolution: &Resolution) -> Vec<String> {
     let outcomes: BTreeSet<_> = resolution.backends.iter().map(|ended| ended.outcome).collect();
     let line = |outcome: Outcome| {
         let ended = || resolution.backends.iter().filter(|ended| ended.outcome == outcome);
-        let elapsed = || ended().filter_map(|ended| ended.elapsed).map(|elapsed| elapsed.as_millis());
+        let signalled = || ended().filter(|ended| ended.signal_sent != Some(false));
+        let elapsed = || signalled().filter_map(|ended| ended.elapsed).map(|elapsed| elapsed.as_millis());
         let after = match (elapsed().min(), elapsed().max()) {
             (Some(first), Some(last)) if first < last => format!(" after {first} to {last} ms"),
             (Some(_), Some(last)) => format!(" after {last} ms"),
