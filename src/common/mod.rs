@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`backoff`] | how long to wait before the next attempt |
 //! | [`check_result`] | the result of one check of `killgate check` |
+//! | [`error_causes`] | an error with its causes |
 
 pub mod backoff;
 pub mod check_result;
+pub mod error_causes;

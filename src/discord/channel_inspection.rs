@@ -8,6 +8,7 @@ use serenity::model::permissions::Permissions;
 
 use super::api::{ApiClient, ApiError, GuildChannel, GuildInfo, GuildRole};
 use super::inspection::{call_failed, cannot_access};
+use super::messages::format::count;
 use super::permissions::{channel_permissions, role_permissions};
 use super::served_channels::{ChannelScope, kind};
 use crate::common::check_result::CheckResult;
@@ -75,8 +76,10 @@ impl ChannelInspection<'_> {
                     && kind::WITH_CARDS.contains(&channel.kind)
             };
             let inside: Vec<_> = channels.iter().filter(is_in).collect();
-            results
-                .push(CheckResult::ok(what, format!("it is {}, with {} channels", found.name, inside.len())));
+            results.push(CheckResult::ok(
+                what,
+                format!("it is {}, with {}", found.name, count(inside.len(), "channel")),
+            ));
             for channel in inside {
                 results.extend(self.check_channel(channel.id.map_or(0, ChannelId::get), channel));
             }

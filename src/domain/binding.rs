@@ -2,6 +2,7 @@
 
 use super::event::{Binding, RequestDetails, RequestedBackend};
 use super::session::{Session, Snapshot};
+use super::unreachable_cause::{ANOTHER_SERVER, QUERY_HIDDEN, SESSION_HIDDEN, UnreachableCause};
 
 /// What became of a session since the card showed it.
 #[derive(Debug, PartialEq, Eq)]
@@ -10,9 +11,10 @@ pub enum BindingStatus<'a> {
     Holds(&'a Session),
     /// It ended, or went on to something else; in one sentence for people.
     Lapsed(String),
-    /// Another server answers, it was not looked up, or PostgreSQL does not show it, or not what it runs. It may still be what
-    /// the request is bound to.
-    Hidden,
+    /// It cannot be seen, or not what it runs. It may still be what the request is bound to.
+    Hidden(&'static UnreachableCause),
+    /// It was not looked up.
+    NotLookedUp,
 }
 
 /// The status of `backend`, one of the sessions of `details`, in `snapshot`.
@@ -28,9 +30,14 @@ pub fn status<'a>(
             details.target
         ));
     }
-    let is_seen = details.server.is_same(snapshot.server) && snapshot.covers(pid);
-    if !is_seen || snapshot.hidden_pids.contains(&pid) {
-        return BindingStatus::Hidden;
+    if !snapshot.covers(pid) {
+        return BindingStatus::NotLookedUp;
+    }
+    if !details.server.is_same(snapshot.server) {
+        return BindingStatus::Hidden(&ANOTHER_SERVER);
+    }
+    if snapshot.hidden_pids.contains(&pid) {
+        return BindingStatus::Hidden(&SESSION_HIDDEN);
     }
     let session =
         snapshot.find(pid).filter(|session| session.backend_start == backend.identity.backend_start);
@@ -38,7 +45,9 @@ pub fn status<'a>(
         return BindingStatus::Lapsed(format!("session {pid} ended by itself"));
     };
     match backend.bound_to {
-        Binding::Query | Binding::Transaction if session.state.is_hidden() => BindingStatus::Hidden,
+        Binding::Query | Binding::Transaction if session.state.is_hidden() => {
+            BindingStatus::Hidden(&QUERY_HIDDEN)
+        }
         Binding::Query if session.query_start != backend.identity.query_start => {
             BindingStatus::Lapsed(format!("the query ended; session {pid} runs another one"))
         }

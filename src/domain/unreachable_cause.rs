@@ -1,20 +1,25 @@
-//! Why an approved session was not signalled although its server may answer, and what to do then: one table. The ledger
-//! records the words, so a result that is posted after a restart says the same.
+//! Why a session cannot be seen or was not signalled, and what to do then: one table. The ledger records the words of a
+//! result, so one that is posted after a restart says the same.
 
-/// A cause other than a server that does not answer.
+#[derive(Debug, PartialEq, Eq)]
 pub struct UnreachableCause {
-    /// How the recorded detail begins.
+    /// What cards say of a session that cannot be seen, and how the recorded detail of a result begins.
     pub detail: &'static str,
     pub next_step: &'static str,
 }
 
+/// A result says the error instead.
+pub const NO_ANSWER: UnreachableCause = UnreachableCause {
+    detail: "the target cannot be queried",
+    next_step: "Ask again when the server answers.",
+};
 pub const TARGET_REMOVED: UnreachableCause = UnreachableCause {
     detail: "the target is no longer configured",
     next_step: "Operators of killgate: add the target to the configuration again. Until then a database administrator can end \
                 the session with psql.",
 };
 pub const ANOTHER_SERVER: UnreachableCause = UnreachableCause {
-    detail: "another server answers at its address, so the session cannot be seen",
+    detail: "another server answers at its address",
     next_step: "Use /sessions to see what runs on the server that answers. If the session's own server still runs, operators of \
                 killgate have to name that one in the target's url.",
 };
@@ -31,7 +36,7 @@ pub const QUERY_HIDDEN: UnreachableCause = UnreachableCause {
     next_step: "Use /terminate, bound to the session: it compares no query.",
 };
 pub const SESSION_HIDDEN: UnreachableCause = UnreachableCause {
-    detail: "PostgreSQL shows the role nothing but the pid of the process",
+    detail: "killgate's role may see nothing but the pid",
     next_step: "Operators of killgate: `killgate check` says which privilege is missing.",
 };
 pub const LEASE_UNCONFIRMED: UnreachableCause = UnreachableCause {
@@ -58,5 +63,5 @@ const CAUSES: [UnreachableCause; 8] = [
 /// What to do next. `detail` is the recorded reason why the session was not signalled.
 pub fn next_step(detail: &str) -> &'static str {
     let known = CAUSES.iter().find(|cause| detail.starts_with(cause.detail));
-    known.map_or("Ask again when the server answers.", |cause| cause.next_step)
+    known.unwrap_or(&NO_ANSWER).next_step
 }

@@ -26,7 +26,7 @@ pub fn is_damage(error: &anyhow::Error) -> bool {
         let in_database = cause.downcast_ref::<postgres::PostgresOpenError>();
         matches!(in_record, Some(LedgerError::Corrupt { .. }))
             || in_file.is_some_and(sqlite::SqliteOpenError::is_damage)
-            || matches!(in_database, Some(postgres::PostgresOpenError::Damaged { .. }))
+            || in_database.is_some_and(postgres::PostgresOpenError::is_damage)
     })
 }
 
@@ -54,14 +54,14 @@ async fn alert_channels(settings: &Settings) {
     let bot = match Bot::log_in(settings.discord.clone(), RegistrationBudget::default()).await {
         Ok(bot) => bot,
         Err(error) => {
-            warn!(?error, "the channels could not be alerted");
+            warn!(%error, "the channels could not be alerted");
             return;
         }
     };
     let channels = loop {
         match bot.channels_with_messages().await {
             Ok(channels) => break channels,
-            Err(error) => warn!(?error, "the channels of the categories are not known; trying again"),
+            Err(error) => warn!(%error, "the channels of the categories are not known; trying again"),
         }
         sleep(RETRY_PAUSE).await;
     };

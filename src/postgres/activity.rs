@@ -17,6 +17,7 @@ use super::server_info::ServerInfo;
 use super::target::StatementTimeouts;
 use crate::domain::identity::{Pid, ServerIdentity};
 use crate::domain::session::{Session, Snapshot};
+use crate::domain::unreachable_cause::SESSION_HIDDEN;
 use crate::workflow::ports::{Freshness, SessionResult, TargetUnreachable};
 
 /// Lists sessions, or looks some of them up.
@@ -255,10 +256,10 @@ async fn run_to_end(
 /// Without the privilege the sessions of other roles have no `backend_start`, so a session could not be distinguished
 /// from a later one with the same pid.
 fn sessions_not_visible(server_info: &ServerInfo) -> TargetUnreachable {
-    unreachable(format!(
-        "the role {role} does not see other users' sessions: GRANT pg_read_all_stats TO {role}",
-        role = server_info.role
-    ))
+    let role = &server_info.role;
+    let message =
+        format!("the role {role} does not see other users' sessions: GRANT pg_read_all_stats TO {role}");
+    TargetUnreachable { cause: &SESSION_HIDDEN, ..unreachable(message) }
 }
 
 fn unreachable_on_error<T>(answer: Result<T, StatementError>) -> Result<T, TargetUnreachable> {

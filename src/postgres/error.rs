@@ -9,19 +9,21 @@ use tokio_postgres::error::{DbError, SqlState};
 
 use super::certificate_verifier::is_authority_as_server;
 use super::server_info::POOLED;
+use crate::domain::unreachable_cause::NO_ANSWER;
 use crate::workflow::ports::TargetUnreachable;
 
 const CONNECTION_CUT: &str = "the connection was cut";
 
 /// An unreachable target, described by `message`.
 pub fn unreachable(message: impl Into<String>) -> TargetUnreachable {
-    TargetUnreachable { message: message.into(), source: None }
+    TargetUnreachable { message: message.into(), cause: &NO_ANSWER, source: None }
 }
 
 /// An unreachable target, described by a sentence about `error`, which is kept for the log.
 pub fn unreachable_because(error: impl Into<anyhow::Error>) -> TargetUnreachable {
     let error = error.into();
-    TargetUnreachable { message: describe(&error), source: Some(Arc::new(error)) }
+    let message = describe(&error);
+    TargetUnreachable { source: Some(Arc::new(error)), ..unreachable(message) }
 }
 
 /// PostgreSQL's own text of an error in one line: `ERROR 42501: permission denied …`.

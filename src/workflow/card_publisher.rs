@@ -17,6 +17,7 @@ use super::input::EngineInput;
 use super::ports::{AnswerMessage, CardContent, DeliveryError, IncidentChannel, MessageRef, Responder};
 use super::refusal::Refusal;
 use super::reminder::{Mention, mention_until_posted};
+use crate::common::error_causes::with_causes;
 use crate::domain::ids::{MessageId, RequestId};
 use crate::domain::request::RequestState;
 
@@ -121,11 +122,13 @@ impl CardPublisher {
             }
         }
         let mut retry = FIRST_RETRY;
+        let mut is_by_itself = false;
         loop {
-            match self.find_or_post().await {
+            match self.find_or_post(&mut is_by_itself).await {
                 Ok(Some(message)) => {
                     self.report_posted(message, false).await;
-                    if let Some(responder) = responder {
+                    // One that is found, and was not posted by itself, is the answer, although nothing confirmed it.
+                    if let Some(responder) = responder.filter(|_| is_by_itself) {
                         // Otherwise a deferral would show "thinking…" until Discord gives it up.
                         refuse(responder, Refusal::CardByItself);
                     }
@@ -146,14 +149,14 @@ impl CardPublisher {
                     return self.give_up_card(&error, responder.as_deref()).await;
                 }
                 Err(DeliveryError::Refused(error)) if self.newest().request.resolution().is_some() => {
-                    warn!(?error, "the card was refused; only the result is posted");
+                    warn!(error = %with_causes(&*error), "the card was refused; only the result is posted");
                     let card = self.newest().request.card;
                     return card.map_or(PostedCard::Missing, |message| {
                         PostedCard::There(MessageRef { channel, message }, None)
                     });
                 }
                 Err(error) => {
-                    let (request, why) = (self.request, error.with_cause());
+                    let (request, why) = (self.request, with_causes(&error));
                     let is_refused = matches!(error, DeliveryError::Refused(_));
                     self.report(EngineInput::CardSearchFailed { request, why, is_refused }).await;
                     self.wait_after(&error, "card", &mut retry).await;
@@ -165,7 +168,7 @@ impl CardPublisher {
     /// Discord rejects the card, and always will. The person who asked is told privately, as long as their command can be
     /// answered; else everybody is told.
     async fn give_up_card(&mut self, error: &anyhow::Error, responder: Option<&dyn Responder>) -> PostedCard {
-        error!(?error, "Discord rejected the card");
+        error!(error = %with_causes(&**error), "Discord rejected the card");
         let is_told = match responder {
             Some(responder) => responder.refuse(&Refusal::CardRejected).await.is_ok(),
             None => false,
@@ -175,8 +178,9 @@ impl CardPublisher {
         if is_told { PostedCard::Refused } else { PostedCard::Missing }
     }
 
-    /// `None` if the request has ended, its result is in the channel, and its card is not.
-    async fn find_or_post(&mut self) -> Result<Option<MessageId>, DeliveryError> {
+    /// `None` if the request has ended, its result is in the channel, and its card is not. `is_by_itself` becomes true before
+    /// the card is posted, since the answer to that may be lost.
+    async fn find_or_post(&mut self, is_by_itself: &mut bool) -> Result<Option<MessageId>, DeliveryError> {
         let content = self.newest();
         let found = self.channel.find_messages(&content.request).await?;
         match (found.card, found.ending) {
@@ -189,7 +193,10 @@ impl CardPublisher {
                 Ok(card)
             }
             (Some(card), None) => Ok(Some(card)),
-            (None, None) => self.channel.post_card(&content).await.map(Some),
+            (None, None) => {
+                *is_by_itself = true;
+                self.channel.post_card(&content).await.map(Some)
+            }
         }
     }
 
@@ -212,7 +219,7 @@ impl CardPublisher {
                     reactions = self.add_vote_reactions(card, reactions).await;
                     continue;
                 }
-                RequestState::Open if shown.as_ref().is_none_or(|shown| differs(shown, &content)) => {
+                RequestState::Open if shown.as_ref().is_none_or(|shown| content.differs_from(shown)) => {
                     let slot = if is_refused { Instant::now() } else { self.throttle.reserve().await };
                     tokio::select! {
                         biased;
@@ -379,19 +386,4 @@ impl VoteReactionRetry {
     fn later(self) -> Self {
         Self { at: Instant::now() + self.wait, wait: (self.wait * 2).min(LAST_RETRY) }
     }
-}
-
-/// Whether the posted card needs an edit to show `content`.
-fn differs(shown: &CardContent, content: &CardContent) -> bool {
-    let sessions = shown.sessions.iter().zip(&content.sessions);
-    let mut sessions = sessions.map(|(shown, now)| {
-        let differs = shown.waiting_pids != now.waiting_pids || shown.is_on_standby != now.is_on_standby;
-        differs || shown.latest != now.latest || shown.changes != now.changes || shown.lapsed != now.lapsed
-    });
-    shown.request.approvals != content.request.approvals
-        || shown.hold != content.hold
-        || shown.approvers != content.approvers
-        || shown.owner != content.owner
-        || shown.not_counting != content.not_counting
-        || sessions.any(|differs| differs)
 }

@@ -158,8 +158,7 @@ impl Engine {
                 }
                 () = sleep_until(next_observation) => {
                     next_observation = Instant::now() + OBSERVE_EVERY;
-                    self.observe_targets();
-                    Ok(())
+                    self.observe_targets().await
                 }
                 () = sleep_until_or_forever(self.explanations.due) => {
                     self.post_explanations();

@@ -15,12 +15,12 @@ use crate::domain::event::RefusalReason;
 use crate::domain::ids::{ChannelId, RequestId, UserId};
 use crate::domain::request::Request;
 
-/// How long an explanation waits for others of the same moment, and for results to be posted first.
+/// How long an explanation waits for the next one, and for results to be posted first.
 const EXPLAIN_AFTER: Duration = Duration::from_millis(500);
+/// For how long each next one makes the first of them wait. Looking up a crowd that reacted unseen takes some seconds.
+const COLLECT_WITHIN: Duration = Duration::from_secs(10);
 /// How often a channel gets one. Discord allows it five messages in five seconds, and results must not wait for these.
 const EXPLAIN_EVERY: Duration = Duration::from_secs(2);
-/// How many people one message names. A message has 2,000 characters, and a mention about 25.
-const PEOPLE_IN_MESSAGE: usize = 40;
 
 /// Who is to be told what about which request.
 #[derive(Default)]
@@ -28,6 +28,8 @@ pub(super) struct PendingExplanations {
     by_request: BTreeMap<RequestId, Vec<(UserId, RefusalReason)>>,
     /// Until when a channel gets no further one.
     not_before: BTreeMap<ChannelId, Instant>,
+    /// Until when further people are waited for; `None` if there are none.
+    collect_until: Option<Instant>,
     /// When they are posted; `None` if there are none.
     pub(super) due: Option<Instant>,
 }
@@ -35,31 +37,29 @@ pub(super) struct PendingExplanations {
 impl Engine {
     pub(super) fn explain_refusals(&mut self, id: RequestId, people: Vec<(UserId, RefusalReason)>) {
         if !people.is_empty() {
-            self.explanations.by_request.entry(id).or_default().extend(people);
-            self.explanations.due.get_or_insert_with(|| Instant::now() + EXPLAIN_AFTER);
+            let (now, pending) = (Instant::now(), &mut self.explanations);
+            pending.by_request.entry(id).or_default().extend(people);
+            let until = *pending.collect_until.get_or_insert(now + COLLECT_WITHIN);
+            pending.due = Some(until.min(now + EXPLAIN_AFTER));
         }
     }
 
     /// Posts what is due, one message for each request.
     pub(super) fn post_explanations(&mut self) {
-        let PendingExplanations { by_request: mut pending, mut not_before, .. } =
+        let PendingExplanations { by_request: pending, mut not_before, .. } =
             std::mem::take(&mut self.explanations);
         let now = Instant::now();
         not_before.retain(|_, at| *at > now);
         let mut waiting = PendingExplanations::default();
-        for (id, people) in &mut pending {
-            let Some(request) = self.store.get(*id) else { continue };
+        for (id, people) in pending {
+            let Some(request) = self.store.get(id) else { continue };
             let channel = request.details.channel;
-            let must_wait = not_before.contains_key(&channel) || self.is_delivering_to_channel_of(request);
-            let told = if must_wait { 0 } else { PEOPLE_IN_MESSAGE.min(people.len()) };
-            let later = people.split_off(told);
-            if !later.is_empty() {
-                waiting.by_request.insert(*id, later);
-                waiting.due = Some(Instant::now() + EXPLAIN_AFTER);
-            }
-            if !people.is_empty() {
+            if not_before.contains_key(&channel) || self.is_delivering_to_channel_of(request) {
+                waiting.by_request.insert(id, people);
+                waiting.due = Some(now + EXPLAIN_AFTER);
+            } else {
                 not_before.insert(channel, now + EXPLAIN_EVERY);
-                self.post_explanation(request.clone(), std::mem::take(people));
+                self.post_explanation(request.clone(), people);
             }
         }
         waiting.not_before = not_before;

@@ -19,6 +19,7 @@ use crate::domain::identity::{InvalidPid, Pid};
 use crate::domain::ids::{ChannelId, Person};
 use crate::domain::session::Snapshot;
 use crate::domain::timestamp::Timestamp;
+use crate::domain::unreachable_cause::NO_ANSWER;
 
 /// While it is not known which target is meant, one that has not answered after this time delays nobody further. People who
 /// name it wait longer.
@@ -198,7 +199,7 @@ async fn find_target_of(
     let snapshots = targets.iter().map(async |(name, target)| {
         let late = |_| {
             let message = format!("it did not answer within {:.1} s", SILENT_AFTER.as_secs_f64());
-            Err(TargetUnreachable { message, source: None })
+            Err(TargetUnreachable { message, cause: &NO_ANSWER, source: None })
         };
         let snapshot = timeout(SILENT_AFTER, target.target.look_up(&pids)).await;
         (*name, snapshot.unwrap_or_else(late))

@@ -21,16 +21,21 @@ use crate::domain::request::{Request, RequestState};
 use crate::domain::session::{Session, Snapshot};
 use crate::domain::session_diff::{Observation, is_material, material_changes};
 use crate::domain::timestamp::Timestamp;
+use crate::domain::unreachable_cause::{self as cause, UnreachableCause};
 use crate::domain::waiters::WaiterSummary;
 
 /// How often each target with open requests is observed. An end must be seen within 15 s.
 pub(super) const OBSERVE_EVERY: Duration = Duration::from_secs(4);
+/// After how many observations in a row that do not show a session its card says so. A single one that fails changes nothing.
+const UNSEEN_AFTER: u32 = 2;
 
 /// What is known of one session of an open request.
 #[derive(Default)]
 pub(super) struct MonitoredSession {
     /// The order of the snapshot that showed it last; `None` if none has since the bot started.
     order: Option<u64>,
+    /// How many observations in a row have not shown it.
+    missed: u32,
     /// Those that wait for it; `None` until it is seen.
     pub(super) waiters: Option<KnownWaiters>,
     /// What the card shows of it besides what was recorded.
@@ -45,6 +50,9 @@ struct ObservedTarget<'a> {
     locks: LockGraph,
 }
 
+/// What was observed of a target, or why nothing was.
+type TargetObservation<'a> = Result<&'a ObservedTarget<'a>, &'static UnreachableCause>;
+
 impl MonitoredSession {
     /// The sessions of a new request, and who waited for each when it was made.
     pub(super) fn of_request(details: &RequestDetails, snapshot: &Snapshot) -> Vec<Self> {
@@ -58,21 +66,29 @@ impl MonitoredSession {
         monitored.collect()
     }
 
-    /// Updates it with what `observed` shows; whether anything changed that the card shows.
+    /// Updates it with what was observed; whether anything changed that the card shows.
     fn observe(
         &mut self,
         details: &RequestDetails,
         backend: &RequestedBackend,
-        observed: &ObservedTarget<'_>,
+        observed: TargetObservation<'_>,
     ) -> bool {
+        let observed = match observed {
+            Ok(observed) => observed,
+            Err(cause) => return self.note_unseen(cause),
+        };
         let is_older = self.order.is_some_and(|order| order > observed.snapshot.order);
         if is_older && details.server.is_same(observed.snapshot.server) {
             // It was on its way when the request was made, and says nothing about what happened since.
             return false;
         }
         match binding::status(details, backend, observed.snapshot) {
-            BindingStatus::Lapsed(detail) => self.on_card.lapsed.replace(detail).is_none(),
-            BindingStatus::Hidden => false,
+            BindingStatus::Lapsed(detail) => {
+                self.on_card.unseen = None;
+                self.on_card.lapsed.replace(detail).is_none()
+            }
+            BindingStatus::Hidden(cause) => self.note_unseen(cause),
+            BindingStatus::NotLookedUp => false,
             BindingStatus::Holds(session) => self.update(backend, session, observed),
         }
     }
@@ -83,6 +99,7 @@ impl MonitoredSession {
         session: &Session,
         observed: &ObservedTarget<'_>,
     ) -> bool {
+        let was_unseen = self.on_card.unseen.is_some();
         let have_waiters_changed = self.note_seen(session.pid, observed);
         let waiters = u32::try_from(self.on_card.waiting_pids.len()).unwrap_or(u32::MAX);
         let recorded = Observation { session: backend.session.clone(), waiters: backend.waiters };
@@ -90,7 +107,7 @@ impl MonitoredSession {
         let latest = Observation { session: session.clone(), waiters };
         let changes = material_changes(previous, &latest);
         if changes.is_empty() && !have_waiters_changed && !is_material(&previous.session, session) {
-            return false;
+            return was_unseen;
         }
         if !changes.is_empty() {
             self.on_card.changes = changes;
@@ -99,11 +116,19 @@ impl MonitoredSession {
         true
     }
 
+    /// Notes that it could not be seen: it has not ended, as far as is known. Whether the card has to say so, or why.
+    fn note_unseen(&mut self, cause: &'static UnreachableCause) -> bool {
+        self.missed = self.missed.saturating_add(1);
+        let is_told = self.missed >= UNSEEN_AFTER && self.on_card.lapsed.is_none();
+        is_told && self.on_card.unseen.replace(cause) != Some(cause)
+    }
+
     /// Notes that `observed` shows it, and who waits for it; whether those are others than before.
     fn note_seen(&mut self, pid: Pid, ObservedTarget { snapshot, now, locks }: &ObservedTarget<'_>) -> bool {
         let waiters = known_waiters(pid, snapshot, locks);
         let have_changed = self.waiters.as_ref().is_none_or(|known| !known.keys().eq(waiters.keys()));
         self.order = Some(snapshot.order);
+        (self.missed, self.on_card.unseen) = (0, None);
         self.on_card.waiting_pids = waiters.keys().copied().collect();
         self.on_card.queue = WaiterSummary::of(pid, snapshot, locks);
         self.on_card.seen_at = Some(snapshot.taken_at);
@@ -122,7 +147,7 @@ fn known_waiters(pid: Pid, snapshot: &Snapshot, locks: &LockGraph) -> KnownWaite
 
 impl Engine {
     /// Looks up the sessions of open requests on every target, unless that is under way.
-    pub(super) fn observe_targets(&mut self) {
+    pub(super) async fn observe_targets(&mut self) -> Result<(), LedgerError> {
         let mut pids: BTreeMap<String, BTreeSet<Pid>> = BTreeMap::new();
         for details in self.store.open_requests().map(|request| &request.details) {
             let on_target = pids.entry(details.target.clone()).or_default();
@@ -130,6 +155,7 @@ impl Engine {
         }
         for (name, pids) in pids {
             let Some(target) = self.targets.by_name.get(&name) else {
+                self.observe_requests(&name, Err(&cause::TARGET_REMOVED)).await?;
                 continue;
             };
             if !self.observing.insert(name.clone()) {
@@ -142,6 +168,7 @@ impl Engine {
                 let _ = inputs.send(EngineInput::TargetObserved { target: name, snapshot }).await;
             });
         }
+        Ok(())
     }
 
     pub(super) async fn target_observed(
@@ -150,16 +177,24 @@ impl Engine {
         snapshot: Result<Arc<Snapshot>, TargetUnreachable>,
     ) -> Result<(), LedgerError> {
         self.observing.remove(target);
-        let snapshot = match snapshot {
-            Ok(snapshot) => snapshot,
-            Err(error) => {
-                // A session that cannot be seen has not ended: the request stays open.
-                debug!(target, %error, "the sessions of open requests cannot be seen");
-                return Ok(());
+        match snapshot {
+            Ok(snapshot) => {
+                let locks = LockGraph::from_snapshot(&snapshot);
+                let observed = ObservedTarget { locks, now: self.clock.now(), snapshot: &snapshot };
+                self.observe_requests(target, Ok(&observed)).await
             }
-        };
-        let locks = LockGraph::from_snapshot(&snapshot);
-        let observed = ObservedTarget { locks, now: self.clock.now(), snapshot: &snapshot };
+            Err(error) => {
+                debug!(target, %error, "the sessions of open requests cannot be seen");
+                self.observe_requests(target, Err(error.cause)).await
+            }
+        }
+    }
+
+    async fn observe_requests(
+        &mut self,
+        target: &str,
+        observed: TargetObservation<'_>,
+    ) -> Result<(), LedgerError> {
         let on_target: Vec<_> = self
             .store
             .open_requests()
@@ -167,7 +202,7 @@ impl Engine {
             .map(|request| (request.id, request.details.clone()))
             .collect();
         for (id, details) in on_target {
-            self.observe_request(id, &details, &observed).await?;
+            self.observe_request(id, &details, observed).await?;
         }
         Ok(())
     }
@@ -177,7 +212,7 @@ impl Engine {
         &mut self,
         id: RequestId,
         details: &RequestDetails,
-        observed: &ObservedTarget<'_>,
+        observed: TargetObservation<'_>,
     ) -> Result<(), LedgerError> {
         let open = self.open_requests.entry(id).or_default();
         open.sessions.resize_with(details.backends.len(), MonitoredSession::default);

@@ -5,6 +5,7 @@ mod card_content;
 mod ledger;
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ pub use self::ledger::{
     Lease, LeaseState, Ledger, LedgerError, PendingRequests, RequestSearch, SearchAnchor,
 };
 use super::refusal::Refusal;
+use crate::common::error_causes::with_causes;
 use crate::domain::approval::Approved;
 use crate::domain::event::RefusalReason;
 use crate::domain::identity::{Pid, ServerIdentity};
@@ -24,6 +26,7 @@ use crate::domain::protection::ProtectionRules;
 use crate::domain::request::Request;
 use crate::domain::session::{Session, Snapshot};
 use crate::domain::timestamp::Timestamp;
+use crate::domain::unreachable_cause::UnreachableCause;
 
 /// Tells the time. Waiting uses tokio's timers, which tests can pause.
 pub trait Clock: Send + Sync {
@@ -93,6 +96,8 @@ pub enum SignalResult {
 pub struct TargetUnreachable {
     /// What is wrong, for people and without secrets.
     pub message: String,
+    /// What cards say of it.
+    pub cause: &'static UnreachableCause,
     #[source]
     pub source: Option<Arc<anyhow::Error>>,
 }
@@ -253,7 +258,7 @@ pub enum ChannelAlert {
 }
 
 /// Why something could not be delivered to Discord, or read from it.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum DeliveryError {
     /// The message or the channel no longer exists, as Discord said twice.
     #[error("the message or its channel is gone")]
@@ -278,10 +283,8 @@ pub enum DeliveryError {
     Unavailable(#[source] anyhow::Error),
 }
 
-impl DeliveryError {
-    /// The error with its cause, on one line.
-    pub(super) fn with_cause(&self) -> String {
-        let cause = std::error::Error::source(self);
-        cause.map_or_else(|| self.to_string(), |cause| format!("{self}: {cause}"))
+impl fmt::Debug for DeliveryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&with_causes(self))
     }
 }

@@ -12,6 +12,7 @@ use tracing::warn;
 use super::input::{EngineInput, FetchedReactions};
 use super::member_lookup::look_up_members;
 use super::ports::{CardReading, DeliveryError, IncidentChannel, MessageRef, ReadPriority, Vote};
+use crate::common::error_causes::with_causes;
 use crate::domain::decision::QuorumCheck;
 use crate::domain::ids::{RequestId, UserId};
 
@@ -88,7 +89,7 @@ pub(super) async fn read_until_done(
             }
             Err(error) => {
                 warn!(?error, "the reactions on a card could not be read; trying again");
-                let why = error.with_cause();
+                let why = with_causes(&error);
                 reader.send(EngineInput::ReactionFetchFailed { request, read, why }).await;
             }
         }

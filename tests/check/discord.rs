@@ -97,7 +97,9 @@ async fn the_channels_of_a_category_are_checked_and_a_missing_category_is_report
     let incident = setup.sim.channel("incident").id();
     setup.replace(&format!("channels = [{incident}]"), &format!("categories = [{}, 77]", category.id()));
     setup.sim.bot_loses(&channel, Permissions::ADD_REACTIONS);
-    let wrong = setup.check().await.wrong();
+    let report = setup.check().await;
+    assert!(report.lines.contains("it is incidents, with 1 channel\n"), "{}", report.lines);
+    let wrong = report.wrong();
     assert!(wrong.iter().any(|line| line.ends_with("in #inc-42 the bot lacks: Add Reactions")), "{wrong:?}");
     let missing = "FAIL category 77: the guild has no category with this id";
     assert!(wrong.iter().any(|line| line == missing), "{wrong:?}");

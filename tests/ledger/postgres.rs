@@ -147,6 +147,26 @@ async fn no_replica_becomes_active_on_a_ledger_whose_end_was_cut_off() {
 }
 
 #[tokio::test]
+async fn a_row_that_every_ledger_has_is_named_when_it_was_deleted() {
+    for table in ["chain_end", "lease", "version"] {
+        let database = Database::new().await;
+        drop(database.active().await);
+        let owner = database.owner().await;
+        owner.batch_execute(&format!("delete from killgate_ledger.{table}")).await.expect("deleted");
+        let refused = database.replica(QUICK).await.err().expect("refused");
+        let deleted = format!("the ledger is damaged: the row of killgate_ledger.{table} was deleted");
+        assert!(refused.is_damage() && refused.to_string().starts_with(&deleted), "{refused}");
+        let read =
+            database.try_pages().map_err(anyhow::Error::from).and_then(|mut pages| verify(&mut pages, None));
+        match read {
+            // It is read without the lease.
+            Ok(verdict) => assert!(table == "lease" && verdict.is_intact(), "{verdict}"),
+            Err(error) => assert!(format!("{error:#}").contains(&deleted), "{error:#}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_ledger_of_a_newer_killgate_is_refused_and_left_alone() {
     let database = Database::new().await;
     drop(database.active().await);

@@ -104,6 +104,25 @@ async fn an_end_that_was_cut_off_is_noticed_and_nothing_is_built_on_the_rest() {
 }
 
 #[tokio::test]
+async fn an_end_of_the_chain_that_was_deleted_is_named_and_nothing_is_appended() {
+    let folder = Folder::new();
+    let path = folder.with_ten_records().await;
+    let ledger = SqliteLedger::open(&path).expect("opened");
+    tamper(&path, "DELETE FROM chain_end");
+    let deleted = "the row of chain_end, which says where the chain ends, was deleted";
+    let error = verify(&mut SqliteReader::open(&path).expect("opened"), None).expect_err("it has no end");
+    assert!(format!("{error:#}").starts_with(&format!("the ledger cannot be read: {deleted}")), "{error:#}");
+    let appended = ledger.append(vec![requested(3, 40, pid(4711), ALICE)]).await;
+    assert!(
+        matches!(&appended, Err(LedgerError::Corrupt { problem, .. }) if problem.starts_with(deleted)),
+        "{appended:?}"
+    );
+    drop(ledger);
+    let refused = SqliteLedger::open(&path).expect_err("refused");
+    assert!(refused.is_damage() && refused.to_string().contains(deleted), "{refused}");
+}
+
+#[tokio::test]
 async fn an_end_that_was_cut_off_with_care_is_noticed_by_who_kept_its_hash() {
     let folder = Folder::new();
     let ledger = folder.with_ten_records().await;

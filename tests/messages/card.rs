@@ -86,7 +86,7 @@ fn the_card_of_an_open_request_shows_approvals_and_changes_without_notifying_aga
     ];
     assert_snapshot!(read(&card_edit(&card, &render_config())), @r"
     notifies: []
-    <@1> asks to terminate checkout of user app (4711), database shop on orders: active for 4 s, others wait behind it: 9 sessions, the longest for 4 m 12 s on orders. Why: checkout is stuck behind it
+    <@1> asks to terminate psql of user app (4711), database shop on orders: application now checkout, was idle in transaction, now active for 4 s, others wait behind it: 9 sessions, the longest for 4 m 12 s on orders. Why: checkout is stuck behind it
     <@&1300> ✅ to approve, ❌ to deny
     Request #7 · 4f2a91c0
     # Terminate psql of user app (4711) on orders?

@@ -237,6 +237,7 @@ pub(crate) fn card(request: Request) -> CardContent {
             is_on_standby: false,
             changes: Vec::new(),
             lapsed: None,
+            unseen: None,
         }],
         approvers: ApproverList { roles: vec![RoleId(1_300)], users: vec![CAROL] },
         owner: None,

@@ -235,7 +235,7 @@ fn a_filter_that_matches_nothing_says_what_to_do_instead() {
     notifies: []
     # Busy sessions on orders
     No session matches user `**payments**`, age 15 m or more. Remove a filter, or use `view:all`. Current users: app.
-    None · 312 idle, 1 background, 8 filtered not shown
+    No match · 312 idle, 1 background, 8 filtered not shown
     (user **payments**, age 15 m or more)
     ");
 }

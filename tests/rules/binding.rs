@@ -8,6 +8,7 @@ use killgate::domain::event::{Action, Binding, RequestDetails};
 use killgate::domain::identity::ServerIdentity;
 use killgate::domain::session::{Session, SessionState, Snapshot, WaitEvent};
 use killgate::domain::session_diff::is_material;
+use killgate::domain::unreachable_cause::ANOTHER_SERVER;
 
 use crate::creating::asking;
 use crate::fixtures::{ASKED_AT, asked, open_request, session};
@@ -111,7 +112,8 @@ fn only_what_a_request_is_bound_to_ends_it() {
         let status = match status(&details, &details.backends[0], &snapshot) {
             BindingStatus::Holds(_) => Some(true),
             BindingStatus::Lapsed(_) => Some(false),
-            BindingStatus::Hidden => None,
+            BindingStatus::Hidden(_) => None,
+            BindingStatus::NotLookedUp => panic!("it was looked up"),
         };
         assert_eq!(status, holds, "{bound_to:?}, {now:?}");
     }
@@ -147,7 +149,7 @@ fn only_a_restart_of_the_same_system_is_an_end_and_another_server_says_nothing()
         let seen = match (status(&details, backend, &with_session), status(&details, backend, &snapshot)) {
             (BindingStatus::Holds(_), BindingStatus::Lapsed(_)) => Some(true),
             (BindingStatus::Lapsed(_), BindingStatus::Lapsed(_)) => Some(false),
-            (BindingStatus::Hidden, BindingStatus::Hidden) => None,
+            (BindingStatus::Hidden(cause), BindingStatus::Hidden(_)) if *cause == ANOTHER_SERVER => None,
             other => panic!("{other:?}"),
         };
         assert_eq!(seen, holds, "{server:?}, standby: {is_standby}");
@@ -174,7 +176,7 @@ fn what_a_card_says_of_a_session_is_material_and_its_age_is_not() {
 fn a_session_that_was_not_looked_up_has_not_ended() {
     let details = asked(1);
     let elsewhere = Snapshot { looked_up: Some([pid(1)].into()), ..snapshot(Vec::new()) };
-    assert_eq!(status(&details, &details.backends[0], &elsewhere), BindingStatus::Hidden);
+    assert_eq!(status(&details, &details.backends[0], &elsewhere), BindingStatus::NotLookedUp);
     let there = Snapshot { looked_up: Some([details.backends[0].identity.pid].into()), ..elsewhere };
     let status = status(&details, &details.backends[0], &there);
     assert!(matches!(status, BindingStatus::Lapsed(_)), "{status:?}");

@@ -79,6 +79,12 @@ async fn a_change_within_the_same_query_is_shown() {
         text.contains("application billing") && text.contains("is rolled back") && !text.contains("no rows")
     })
     .await;
+    let content = card.content();
+    let asked = format!("asks to terminate user app ({}), database postgres", victim.pid());
+    assert!(content.contains(&asked), "what was asked about keeps its name: {content}");
+    assert!(content.contains(" on orders: application now billing, active for "), "{content}");
+    let changed = card.card().field("Changed").unwrap_or_default().to_owned();
+    assert!(changed.contains("Its application was"), "{changed}");
     env.react("ben", &card, APPROVE);
     let result = env.assert_outcome(1, &card, "terminated", "Terminated").await;
     assert!(result.contains("What its transaction had changed is rolled back."), "{result}");
@@ -104,6 +110,8 @@ async fn a_material_change_is_shown_with_the_previous_value() {
     .await;
     assert!(changed().contains("lock table stock"), "{}", changed());
     assert!(card.card().description().contains("pg_sleep"), "{}", card.text());
+    let content = card.content();
+    assert!(content.contains(": was idle in transaction, now active for "), "{content}");
     assert!(card.text().contains("#1"), "it is the same request");
 
     env.react("ben", &card, APPROVE);

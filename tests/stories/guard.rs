@@ -38,7 +38,14 @@ async fn the_guards_own_table_protects_users_whatever_the_configuration_says() {
     env.react("ben", &card, APPROVE);
 
     let result = env.assert_outcome(1, &card, "protected", "Protected").await;
-    assert!(result.contains("killgate.protected"), "{result}");
+    let (first, next) =
+        (result.lines().next().unwrap(), "That table is the guard's own, in the target's database");
+    assert!(
+        first.starts_with("Protected: terminate user app ("),
+        "nothing took effect after a time: {first}"
+    );
+    assert!(first.contains("on orders. The rule ^app$ in killgate.protected"), "{first}");
+    assert!(result.contains(next), "{result}");
     assert!(victim.still_alive().await.unwrap());
 }
 

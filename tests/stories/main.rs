@@ -46,6 +46,7 @@ mod incidents;
 mod limits;
 mod load;
 mod logs;
+mod lost_sight;
 mod mentions;
 mod metrics;
 mod moderators;

@@ -71,7 +71,8 @@ async fn a_session_that_a_reload_protects_is_not_signalled() {
     let card = env.request_card("/terminate", victim.pid()).await;
     env.reload(|config| format!("{config}\n[protect]\nusers = [\"\"]\n"), RELOADED).await;
     env.react("ben", &card, APPROVE);
-    env.assert_outcome(1, &card, "protected", "Protected").await;
+    let result = env.assert_outcome(1, &card, "protected", "Protected").await;
+    assert!(result.contains(r"on orders. It is protected now: the rule \[protect\] users = "), "{result}");
     assert!(victim.still_alive().await.unwrap());
 }
 
@@ -92,6 +93,8 @@ async fn a_request_on_a_removed_target_ends_unreachable_when_it_is_approved() {
     assert_eq!(added.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
 
     assert_eq!(env.events(1).await, ["requested by ana: terminate", "posted"], "it is still open");
+    let removed = "⚠️ **This session cannot be seen now**: the target is no longer configured.";
+    card.becomes("the card says so", |card| card.card().description().starts_with(removed)).await;
     env.react("ben", &card, APPROVE);
     let finished = env.wait_for_finished(1).await;
     assert_eq!(finished["outcome"], "unreachable");

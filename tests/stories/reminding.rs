@@ -30,6 +30,9 @@ async fn the_approvers_of_an_undecided_request_are_mentioned_once_more() {
 
     let reminder = the_reminder(&env, &card).await;
 
+    let asks = format!("<@{}> asks to terminate user app ({})", env.person("ana").id(), victim.pid());
+    let first = reminder.content().lines().next().unwrap_or_default().to_owned();
+    assert!(first.starts_with(&asks) && first.ends_with(", blocks nobody"), "{first}");
     assert!(reminder.pings().contains(&"ben".to_owned()), "{:?}", reminder.pings());
     assert!(!reminder.pings().contains(&"ana".to_owned()), "{:?}", reminder.pings());
     env.wait_for_event(1, "reminded", 1).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use discord_sim::Fault;
+use discord_sim::{Fault, MemberSpec};
 use throwaway_postgres::SqlState;
 use tokio::time::interval;
 
@@ -48,4 +48,29 @@ async fn who_click_without_a_pause_neither_hold_up_an_approval_nor_cause_further
 
     let reads = env.sim.calls_like(READ_REACTIONS).len() - before;
     assert!((1..=CALLS_PER_READ).contains(&reads), "{reads} calls\n{}", env.log());
+}
+
+#[tokio::test]
+async fn a_crowd_without_a_right_that_reacted_while_the_bot_was_away_is_told_in_one_message() {
+    const CROWD: usize = 230;
+    let name = |number| format!("stranger{number}");
+    let people =
+        (0..CROWD).fold(TestEnv::builder(), |env, number| env.person(MemberSpec::person(&name(number))));
+    let mut env = people.start().await;
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    env.kill_bot().await;
+    for number in 0..CROWD {
+        env.react(&name(number), &card, APPROVE);
+    }
+    env.start_bot().await;
+
+    let notices = env.wait_for_notices(&card).await;
+    let reason =
+        " and 190 more, your reaction on request #1 does not count: you may not approve for this target";
+    assert!(notices[0].contains(reason), "{}", notices[0]);
+    env.react("ben", &card, APPROVE);
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
+    assert_eq!(env.notices(&card).len(), 1, "{}", env.sim.transcript());
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use throwaway_postgres::{Cluster, SqlState, eventually};
 use tokio_postgres::CopyInSink;
 
-use crate::environment::{APPROVE, TestEnv};
+use crate::environment::{APPROVE, TestEnv, menu_values};
 
 const TABLE: &str = "create table stock (id int primary key, n int); insert into stock values (1, 0), (2, 0); \
                      grant all on stock to public";
@@ -185,6 +185,29 @@ async fn a_waiting_session_is_said_to_release_nobody_by_itself() {
     );
     assert!(text.contains(&expected), "{text}");
     assert!(text.contains("Waits for stock (relation, AccessExclusiveLock) "), "{text}");
+}
+
+#[tokio::test]
+async fn a_session_that_waits_for_a_prepared_transaction_is_said_to_wait_for_that_one() {
+    let env = TestEnv::builder().cluster_setting("max_prepared_transactions", "1").start().await;
+    env.sql(TABLE).await;
+    let client = env.cluster.victim("app").idle().await.unwrap();
+    let prepare = "begin; update stock set n = 1 where id = 1; prepare transaction 'order-7'";
+    client.client().batch_execute(prepare).await.unwrap();
+    let waiter = env.cluster.victim("app").waiting("update stock set n = 2 where id = 1").await.unwrap();
+
+    let text = env.request_card("/terminate", waiter.pid()).await.text();
+    let (named, ends) =
+        ("The prepared transaction is order-7, prepared <t:", "`ROLLBACK PREPARED 'order-7'`");
+    assert!(text.contains(named) && text.contains(ends), "{text}");
+    let ana = env.person("ana");
+    let list = ana.in_channel(&env.incident_channel()).types("sessions").send().await.message();
+    let values = menu_values(&list);
+    let details = ana.chooses(&list, "1s", values.iter().map(String::as_str).take(1)).await.message().text();
+    assert!(
+        details.contains("The prepared transaction is order-7, prepared ") && details.contains(ends),
+        "{details}"
+    );
 }
 
 #[tokio::test]

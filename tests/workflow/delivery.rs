@@ -223,3 +223,27 @@ fn a_card_names_the_present_waiters_although_they_are_as_many_as_before() {
         assert_eq!(edits_of_open_cards(&world), so_far + 1);
     });
 }
+
+#[test]
+fn a_card_is_edited_once_when_its_session_is_out_of_sight_and_not_for_one_observation_that_fails() {
+    let world = calm();
+    while_the_bot_lives(&world, async |bot| {
+        ana_asks(&world, &bot).await;
+        let is_down = |down| world.with(|state| state.faults.postgres_down = down);
+        let so_far = edits_of_open_cards(&world);
+        // It is observed every four seconds.
+        is_down(true);
+        sleep(Duration::from_secs(4)).await;
+        is_down(false);
+        sleep(Duration::from_secs(12)).await;
+        assert_eq!(edits_of_open_cards(&world), so_far, "one observation failed");
+        is_down(true);
+        sleep(Duration::from_secs(12)).await;
+        assert_eq!(edits_of_open_cards(&world), so_far + 1, "it says so");
+        sleep(Duration::from_mins(2)).await;
+        assert_eq!(edits_of_open_cards(&world), so_far + 1, "nothing changes");
+        is_down(false);
+        sleep(Duration::from_secs(8)).await;
+        assert_eq!(edits_of_open_cards(&world), so_far + 2, "it is seen again");
+    });
+}

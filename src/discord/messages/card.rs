@@ -1,7 +1,7 @@
 //! The card of a request: what is requested, what it would do, and who decides.
 
 mod facts;
-mod over;
+mod on_top;
 mod several_sessions;
 
 use serenity::all::{Colour, CreateEmbed};
@@ -60,14 +60,14 @@ pub fn reminder(card: &CardContent) -> MessageBody {
     let request = &card.request;
     let mentions = approver_mentions(card);
     let text = format!(
-        "{mentions} request #{} still waits for a decision: {}. It expires {}.\n{}",
+        "{mentions} request #{} still waits for a decision. It expires {}.",
         request.id,
-        action_on_session(&request.details),
         timestamp(request.details.expires_at, TimestampStyle::Relative),
-        mark_line(request, MarkedMessage::Reminder)
     );
+    let mark = mark_line(request, MarkedMessage::Reminder);
     let (roles, users) = notified_approvers(card);
-    MessageBody::text(text.trim_start()).notifying(roles, users)
+    MessageBody::text(format!("{}\n{}\n{mark}", summary_line(card), text.trim_start()))
+        .notifying(roles, users)
 }
 
 /// The approver roles; where there are none, the users.
@@ -134,7 +134,7 @@ fn summary_line(card: &CardContent) -> String {
 
 fn embed(card: &CardContent) -> CreateEmbed {
     let request = &card.request;
-    let mut description = over::reason_is_over(card).map_or_else(String::new, |over| over + "\n");
+    let mut description = on_top::warnings(card);
     description.push_str(&if is_about_several(request) {
         several_sessions::description(card)
     } else {
@@ -246,6 +246,10 @@ fn colour(request: &Request) -> Colour {
 
 fn outcome_text(request: &Request) -> Option<String> {
     let resolution = request.resolution()?;
+    if resolution.outcome == Outcome::Mixed {
+        let counts = result::first_sentence(request, resolution);
+        return Some(format!("{counts}. {}", result::explanation(request, resolution)).trim_end().to_owned());
+    }
     let mut parts = vec![resolution.outcome.headline().to_owned()];
     if let Some(actor) = resolution.actor {
         parts.push(format!("by {}", mention_user(actor)));

@@ -7,7 +7,8 @@ use super::component_id::SessionChoice;
 use super::format::{age, name, session_name};
 use super::lock_text::progress_text;
 use super::session_facts::{
-    ON_STANDBY, obstacle_warning, origin_besides_title, state_with_ages, wait_text, waiters_heading,
+    ON_STANDBY, obstacle_warning, origin_besides_title, prepared_lines, state_with_ages, wait_text,
+    waiters_heading,
 };
 use super::waiters_text::groups_text;
 use crate::discord::sanitize;
@@ -34,6 +35,7 @@ pub fn session_details(
     lines.extend(snapshot.is_standby.then(|| ON_STANDBY.to_owned()));
     lines.push(state_with_ages(session, now));
     lines.extend(wait_text(session, |since| format!("for {}", age(now.duration_since(since)))));
+    lines.extend(prepared_lines(session, |at| format!("{} ago", age(now.duration_since(at)))));
     if waiters > 0 {
         let queue = WaiterSummary::of(session.pid, snapshot, &LockGraph::from_snapshot(snapshot));
         let groups = Some(groups_text(&queue)).filter(|groups| !groups.is_empty());

@@ -123,12 +123,15 @@ pub fn blocker(pid: i32) -> String {
     if pid == 0 { "a prepared transaction".to_owned() } else { pid.to_string() }
 }
 
-/// Makes `text` begin with a capital letter and end with a full stop.
+/// Makes `text` begin with a capital letter, unless that is killgate's own name, and end with a full stop.
 pub fn sentence(text: &str) -> String {
     let text = text.trim();
     let mut letters = text.chars();
     let Some(first) = letters.next() else { return String::new() };
     let stop = if text.ends_with(['.', '!', '?', '…']) { "" } else { "." };
+    if text.starts_with("killgate") {
+        return format!("{text}{stop}");
+    }
     format!("{}{}{stop}", first.to_uppercase(), letters.as_str())
 }
 
@@ -140,17 +143,22 @@ pub fn action_on_session(details: &RequestDetails) -> String {
 /// A session by what people call it, its pid behind: `psql of user app (4711)`.
 pub fn session_name(session: &Session) -> String {
     let pid = session.pid;
-    // Whoever connects chooses these names, which would otherwise read on as words of the sentence.
-    let part = |text: &str| match short_name(text, SESSION_NAME_LENGTH) {
-        name if is_plain_word(text) => name,
-        name => format!("“{name}”"),
-    };
     let application = Some(session.application.as_str()).filter(|name| !name.is_empty());
     match (application, session.user.as_deref()) {
-        (Some(application), Some(user)) => format!("{} of user {} ({pid})", part(application), part(user)),
-        (Some(application), None) => format!("{} ({pid})", part(application)),
-        (None, Some(user)) => format!("user {} ({pid})", part(user)),
+        (Some(application), Some(user)) => {
+            format!("{} of user {} ({pid})", quoted_name(application), quoted_name(user))
+        }
+        (Some(application), None) => format!("{} ({pid})", quoted_name(application)),
+        (None, Some(user)) => format!("user {} ({pid})", quoted_name(user)),
         (None, None) => format!("session {pid}"),
+    }
+}
+
+/// A name that somebody who connects chose, and that would otherwise read on as words of the sentence.
+pub(super) fn quoted_name(text: &str) -> String {
+    match short_name(text, SESSION_NAME_LENGTH) {
+        name if is_plain_word(text) => name,
+        name => format!("“{name}”"),
     }
 }
 

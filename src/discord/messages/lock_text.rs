@@ -54,16 +54,15 @@ pub(in crate::discord) fn waited_text(session: &Session, now: Timestamp) -> Stri
     }
 }
 
-/// A prepared transaction, and how to end it.
-pub(in crate::discord) fn prepared_text(transaction: &PreparedTransaction, now: Timestamp) -> String {
+/// A prepared transaction, and how to end it. `when` says when it was prepared: `4 m ago`.
+pub(in crate::discord) fn prepared_text(transaction: &PreparedTransaction, when: &str) -> String {
     let gid = verbatim(&transaction.gid, GID_LENGTH);
     let database =
         transaction.database.as_deref().map_or(String::new(), |database| format!(" in {}", name(database)));
     let owner = transaction.owner.as_deref().map_or("its owner".to_owned(), name);
     let statement = format!("ROLLBACK PREPARED '{}'", transaction.gid.replace('\'', "''"));
     format!(
-        "{gid}, prepared {} ago{database}. {owner} or a superuser ends it there with {} (or COMMIT PREPARED)",
-        age(now.duration_since(transaction.prepared_at)),
+        "{gid}, prepared {when}{database}. {owner} or a superuser ends it there with {} (or COMMIT PREPARED)",
         crate::discord::sanitize::code(&statement, GID_LENGTH + 40),
     )
 }

@@ -18,8 +18,11 @@ use crate::workflow::refusal::{Refusal, ignored_reaction_text};
 /// A longer refusal is cut, and its quoted parts lose their formatting.
 const REFUSAL_LENGTH: usize = 1_500;
 const QUOTE_LENGTH: usize = 400;
+/// How many people one message names. A message has 2,000 characters, and a mention about 25.
+const MAX_PEOPLE: usize = 40;
 
-/// Says in the channel why people's reactions on the card do not count: one line for each reason. It notifies no one.
+/// Says in the channel why people's reactions on the card do not count: one line for each reason, and further people counted. It
+/// notifies no one.
 pub fn ignored_reactions(request: &Request, people: &[(UserId, RefusalReason)]) -> MessageBody {
     let mut by_reason: Vec<(RefusalReason, Vec<String>)> = Vec::new();
     for (person, reason) in people {
@@ -29,9 +32,15 @@ pub fn ignored_reactions(request: &Request, people: &[(UserId, RefusalReason)]) 
             None => by_reason.push((*reason, vec![mention])),
         }
     }
+    let named = MAX_PEOPLE / by_reason.len().max(1);
     let lines = by_reason.into_iter().map(|(reason, mentions)| {
         let text = ignored_reaction_text(reason);
-        format!("{}, your reaction on request #{} does not count: {text}", mentions.join(", "), request.id)
+        let more = match mentions.len().saturating_sub(named) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let people = mentions.into_iter().take(named).collect::<Vec<_>>().join(", ");
+        format!("{people}{more}, your reaction on request #{} does not count: {text}", request.id)
     });
     let mark = mark_line(request, MarkedMessage::Note);
     MessageBody::text(lines.chain([mark]).collect::<Vec<_>>().join("\n"))

@@ -1,9 +1,10 @@
 //! The first line of a card's plain text, which is all that a notification shows: who asks to end whose session, on what,
-//! since when, how many wait and the longest, and why. Somebody decides by it, on a phone and at night.
+//! since when, how many wait and the longest, and why. Somebody decides by it, on a phone and at night. It names what was asked
+//! about; what the session is now instead is said as a change.
 
 use std::time::Duration;
 
-use super::format::{age, count, mention_user, name, session_name, short_name};
+use super::format::{age, count, mention_user, name, quoted_name, session_name, short_name};
 use super::lock_text::{locked_thing, waited_text};
 use super::session_facts::{lock_holders, state_words};
 use crate::discord::sanitize;
@@ -20,20 +21,22 @@ const LONGER_TRANSACTION: Duration = Duration::from_secs(5);
 /// The line about the session at `index` of the card.
 pub(super) fn notification_line(card: &CardContent, index: usize) -> String {
     let details = &card.request.details;
+    let asked = &details.backends[index].session;
     let (session, waiters) = card.latest(index);
     let asks = match details.action {
         Action::Cancel => "asks to cancel the query of",
         Action::Terminate => "asks to terminate",
     };
-    let database = session
+    let database = asked
         .database
         .as_deref()
         .map_or(String::new(), |database| format!(", database {}", short_name(database, NAME_LENGTH)));
     let line = format!(
-        "{} {asks} {}{database} on {}: {}, {}",
+        "{} {asks} {}{database} on {}: {}{}, {}",
         mention_user(details.requester),
-        session_name(session),
+        session_name(asked),
         target_text(card),
+        change_text(asked, session),
         state_text(session, card.seen_at(index)),
         waiters_clause(card, index, waiters),
     );
@@ -52,6 +55,14 @@ pub(super) fn target_text(card: &CardContent) -> String {
 /// Whether the target was a standby when it was last seen; `false` until it is seen.
 pub(super) fn is_on_standby(card: &CardContent) -> bool {
     card.sessions.iter().any(|shown| shown.is_on_standby)
+}
+
+/// `application now billing, was idle in transaction, now `: what is followed by its state. Empty where nothing changed.
+fn change_text(asked: &Session, session: &Session) -> String {
+    let application = (asked.application != session.application)
+        .then(|| format!("application now {}, ", quoted_name(&session.application)));
+    let state = (asked.state != session.state).then(|| format!("was {}, now ", state_words(asked.state)));
+    application.into_iter().chain(state).collect()
 }
 
 /// `active for 6 m, waits 4 m for orders`, and how long its transaction has been open, where that is longer.

@@ -5,9 +5,7 @@ pub(super) mod several;
 
 use super::body::MessageBody;
 use super::consequences::what_came_true;
-use super::format::{
-    action_on_session, count, mention_user, mention_users, sentence, session_on_target, verbatim,
-};
+use super::format::{action_on_session, count, mention_user, mention_users, sentence, session_on_target};
 use super::mark::{MarkedMessage, mark_line};
 use crate::discord::sanitize;
 use crate::domain::event::Resolution;
@@ -54,7 +52,7 @@ pub fn explanation(request: &Request, resolution: &Resolution) -> String {
     } else {
         Some(resolution.detail.as_str()).filter(|_| resolution.actor.is_none())
     };
-    sentences.extend(detail.map(|detail| verbatim(&sentence(detail), DETAIL_LENGTH)));
+    sentences.extend(detail.map(|detail| sanitize::line(&sentence(detail), DETAIL_LENGTH).into()));
     sentences.extend(released_waiters_sentence(request, resolution));
     match resolution.signal_sent {
         Some(true) => {}
@@ -84,9 +82,10 @@ fn released_waiters_sentence(request: &Request, resolution: &Resolution) -> Opti
     })
 }
 
-/// The elapsed time in milliseconds.
+/// The elapsed time in milliseconds, unless nothing was signalled: then nothing took effect after it.
 pub fn elapsed_text(resolution: &Resolution) -> Option<String> {
-    resolution.elapsed.map(|elapsed| format!("{} ms", elapsed.as_millis()))
+    let elapsed = resolution.elapsed.filter(|_| resolution.signal_sent != Some(false));
+    elapsed.map(|elapsed| format!("{} ms", elapsed.as_millis()))
 }
 
 /// Who approved the execution, or who has approved so far if there was none.
@@ -105,7 +104,8 @@ fn postgres_message(resolution: &Resolution) -> Option<String> {
         .map(|message| sanitize::block(message, POSTGRES_LENGTH).as_str().to_owned())
 }
 
-fn first_sentence(request: &Request, resolution: &Resolution) -> String {
+/// What happened, by whom, and after how long.
+pub fn first_sentence(request: &Request, resolution: &Resolution) -> String {
     let by = resolution.actor.map_or(String::new(), |actor| format!(" by {}", mention_user(actor)));
     let after = elapsed_text(resolution).map_or(String::new(), |elapsed| format!(" after {elapsed}"));
     headline_text(request, resolution.outcome, &by, &after)

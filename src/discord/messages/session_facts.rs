@@ -5,12 +5,14 @@ use std::time::Duration;
 use super::format::{
     SESSION_NAME_LENGTH, TimestampStyle, age, count, join_capped, short_name, timestamp, verbatim,
 };
-use super::lock_text::lock_text;
+use super::lock_text::{lock_text, prepared_text};
 use crate::domain::session::{CancelObstacle, Session, SessionState};
 use crate::domain::timestamp::Timestamp;
 
 /// Names in PostgreSQL have at most 63 bytes.
 const NAME_LENGTH: usize = 80;
+/// Further prepared transactions are not described.
+const MAX_PREPARED: usize = 2;
 pub(super) const ON_STANDBY: &str = "It is on a standby, not on the primary.";
 
 /// Why a cancel may have no effect.
@@ -92,6 +94,15 @@ pub(super) fn wait_text(session: &Session, format_since: impl Fn(Timestamp) -> S
     let meaning = meaning.map_or(String::new(), |meaning| format!(": {meaning}"));
     // A session without a query always waits for its client.
     session.state.is_running().then(|| format!("{waits}{meaning}"))
+}
+
+/// The prepared transactions that hold the lock it waits for, and how to end each; `format_time` says when it was prepared.
+pub(super) fn prepared_lines(session: &Session, format_time: impl Fn(Timestamp) -> String) -> Vec<String> {
+    let prepared = session.lock_wait.iter().flat_map(|wait| &wait.prepared).take(MAX_PREPARED);
+    let line = |found| {
+        format!("The prepared transaction is {}.", prepared_text(found, &format_time(found.prepared_at)))
+    };
+    prepared.map(line).collect()
 }
 
 /// The sessions that hold the lock it waits for. `None` if it does not wait for a lock.

@@ -93,11 +93,10 @@ fn finished_text(resolution: &Resolution) -> String {
     let by = resolution.actor.map_or(String::new(), |actor| format!(" by {}", mention_user(actor)));
     let after = elapsed_text(resolution).map_or(String::new(), |elapsed| format!(" after {elapsed}"));
     let mut text = format!("**{}**{by}{after}", resolution.outcome.headline());
-    for said in [Some(resolution.detail.as_str()), resolution.postgres.as_deref()].into_iter().flatten() {
-        if !said.is_empty() {
-            text.push_str(": ");
-            text.push_str(&verbatim(said, DETAIL_LENGTH));
-        }
+    let detail = Some(sanitize::line(&resolution.detail, DETAIL_LENGTH).into());
+    let postgres = resolution.postgres.as_deref().map(|said| verbatim(said, DETAIL_LENGTH));
+    for said in [detail, postgres].into_iter().flatten().filter(|said| !said.is_empty()) {
+        text = format!("{text}: {said}");
     }
     text
 }

@@ -52,7 +52,7 @@ fn shown_text(list: &SessionList<'_>, view: SessionView) -> String {
                 waiting => format!("{shown}, {waiting} of them waiting for a lock"),
             }
         }
-        _ if is_filtered => "None".to_owned(),
+        _ if is_filtered => "No match".to_owned(),
         (_, SessionView::Busy) => "Nothing is busy".to_owned(),
         (_, SessionView::Blocking) => "No session waits for a lock".to_owned(),
         (_, SessionView::IdleInTransaction) => "No session is idle in transaction".to_owned(),

@@ -39,7 +39,9 @@ pub(super) fn tree_text(
                 let text = "`pg_prepared_xacts` lists it. `ROLLBACK PREPARED` or `COMMIT PREPARED` ends it.";
                 lines.push(text.to_owned());
             }
-            lines.extend(prepared.into_iter().take(MAX_PREPARED).map(|found| prepared_text(found, now)));
+            let ago = |since| format!("{} ago", age(now.duration_since(since)));
+            let prepared = prepared.into_iter().take(MAX_PREPARED);
+            lines.extend(prepared.map(|found| prepared_text(found, &ago(found.prepared_at))));
             lines
         }
         TreeRoot::Unseen(pid) => {

@@ -52,6 +52,11 @@ pub enum PostgresOpenError {
          restore a copy that `killgate audit verify` finds intact"
     )]
     Damaged { seq: u64, problem: String },
+    #[error(
+        "the ledger is damaged: the row of killgate_ledger.{table} was deleted. killgate does not append to it: keep the \
+         database, and restore a copy that `killgate audit verify` finds intact"
+    )]
+    RowDeleted { table: &'static str },
     /// Acknowledged records are missing.
     #[error(
         "record {seq} of the ledger, which was durable, is missing: the server may be a standby that was promoted \
@@ -65,6 +70,11 @@ pub enum PostgresOpenError {
 }
 
 impl PostgresOpenError {
+    /// Whether the content of the ledger was changed.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::RowDeleted { .. })
+    }
+
     /// Whether a later attempt may succeed.
     pub(super) fn is_temporary(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Behind { .. })

@@ -186,9 +186,7 @@ async fn watch_lease<'w>(
     client: &Client,
     watched: &'w mut Option<WatchedLease>,
 ) -> Result<&'w WatchedLease, PostgresOpenError> {
-    let row = client
-        .query_one("SELECT epoch, holder, renewed_at::text AS renewed_at FROM killgate_ledger.lease", &[])
-        .await?;
+    let row = queries::only_row(client, "lease", "epoch, holder, renewed_at::text AS renewed_at").await?;
     let (epoch, renewed_at) = (row.try_get("epoch")?, row.try_get("renewed_at")?);
     let unchanged_since = match watched.take() {
         Some(lease) if lease.epoch == epoch && lease.renewed_at == renewed_at => lease.unchanged_since,

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Error, GenericClient, IsolationLevel, Transaction};
+use tokio_postgres::{Client, Error, GenericClient, IsolationLevel, Row, Transaction};
 
+use super::error::PostgresOpenError;
 use super::int8;
 use crate::domain::identity::Pid;
 use crate::domain::ids::RequestId;
@@ -178,9 +179,18 @@ pub(super) async fn history(client: &Client, search: &RequestSearch) -> Result<V
 }
 
 /// The end of the chain, as the last append recorded it.
-pub(super) async fn fetch_tail(client: &impl GenericClient) -> Result<ChainTail, Error> {
-    let row = client.query_one("SELECT seq, hash FROM killgate_ledger.chain_end", &[]).await?;
-    read_tail(&row)
+pub(super) async fn fetch_tail(client: &impl GenericClient) -> Result<ChainTail, PostgresOpenError> {
+    Ok(read_tail(&only_row(client, "chain_end", "seq, hash").await?)?)
+}
+
+/// The row of a table that always has one.
+pub(super) async fn only_row(
+    client: &impl GenericClient,
+    table: &'static str,
+    columns: &str,
+) -> Result<Row, PostgresOpenError> {
+    let row = client.query_opt(&format!("SELECT {columns} FROM killgate_ledger.{table}"), &[]).await?;
+    row.ok_or(PostgresOpenError::RowDeleted { table })
 }
 
 /// The end of the chain, or `None` when the record `known` is missing.
@@ -240,10 +250,10 @@ pub(super) async fn records_after(client: &Client, seq: u64, limit: i64) -> Resu
     rows.iter().map(read_row).collect()
 }
 
-fn read_tail(row: &tokio_postgres::Row) -> Result<ChainTail, Error> {
+fn read_tail(row: &Row) -> Result<ChainTail, Error> {
     Ok(ChainTail { seq: row.try_get::<_, i64>("seq")?.unsigned_abs(), hash: row.try_get("hash")? })
 }
 
-pub(super) fn read_row(row: &tokio_postgres::Row) -> Result<StoredRecord, Error> {
+pub(super) fn read_row(row: &Row) -> Result<StoredRecord, Error> {
     Ok(StoredRecord { seq: row.try_get::<_, i64>("seq")?.unsigned_abs(), line: row.try_get("line")? })
 }

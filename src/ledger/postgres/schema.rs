@@ -3,6 +3,7 @@
 use tokio_postgres::{GenericClient, Transaction};
 
 use super::error::PostgresOpenError;
+use super::queries;
 
 /// The number in `killgate_ledger.version`. Earlier versions were never released.
 const VERSION: i32 = 4;
@@ -99,12 +100,10 @@ pub(super) async fn exists(client: &impl GenericClient) -> Result<bool, Postgres
         (false, true) => return Err(PostgresOpenError::Foreign),
         (true, _) => {}
     }
-    let found: i32 =
-        client.query_one("SELECT number FROM killgate_ledger.version", &[]).await?.try_get("number")?;
-    match found {
+    match queries::only_row(client, "version", "number").await?.try_get("number")? {
         VERSION => Ok(true),
         ..=0 => Err(PostgresOpenError::Foreign),
         1..VERSION => Err(PostgresOpenError::NeverReleased),
-        _ => Err(PostgresOpenError::Newer { found, known: VERSION }),
+        found => Err(PostgresOpenError::Newer { found, known: VERSION }),
     }
 }

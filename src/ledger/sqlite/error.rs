@@ -56,7 +56,7 @@ impl SqliteOpenError {
     /// Whether the content of the file was changed. A file that is not a database is more likely the wrong file.
     pub fn is_damage(&self) -> bool {
         match self {
-            Self::Damaged { .. } => true,
+            Self::Damaged { .. } | Self::Sqlite { source: Error::QueryReturnedNoRows, .. } => true,
             Self::Sqlite { source, .. } => source.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt),
             _ => false,
         }
@@ -73,7 +73,12 @@ impl SqliteOpenError {
 }
 
 /// The cause, and what to do, in a sentence for people.
-fn explain(error: &Error) -> String {
+pub(super) fn explain(error: &Error) -> String {
+    if matches!(error, Error::QueryReturnedNoRows) {
+        // Of all that is read, only the end of the chain is always there.
+        return "the row of chain_end, which says where the chain ends, was deleted: keep the file, and restore an intact copy"
+            .to_owned();
+    }
     let explanation = match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => "the disk is full: free some space",
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
@@ -99,7 +104,9 @@ fn explain(error: &Error) -> String {
 /// For an error before the commit.
 pub(super) fn not_recorded(error: impl Into<Arc<Error>>) -> LedgerError {
     let error = error.into();
-    if let Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) = error.sqlite_error_code() {
+    let is_unreadable =
+        matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase));
+    if is_unreadable || matches!(*error, Error::QueryReturnedNoRows) {
         // SQLite does not say which record it is: a page contains several.
         return LedgerError::Corrupt { seq: 0, problem: explain(&error) };
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
-use super::error::SqliteOpenError;
+use super::error::{SqliteOpenError, explain};
 use super::schema::{self, FileContent};
 use super::store;
 use crate::ledger::hash_chain::ChainTail;
@@ -44,7 +44,7 @@ impl SqliteReader {
 
 impl LedgerReader for SqliteReader {
     fn tail(&mut self) -> anyhow::Result<ChainTail> {
-        Ok(store::fetch_tail(&self.connection)?)
+        store::fetch_tail(&self.connection).map_err(|error| anyhow::Error::msg(explain(&error)))
     }
 
     fn pending(&mut self) -> anyhow::Result<BTreeMap<u64, PendingState>> {

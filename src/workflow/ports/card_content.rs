@@ -8,6 +8,7 @@ use crate::domain::request::Request;
 use crate::domain::session::Session;
 use crate::domain::session_diff::{Observation, SessionChange};
 use crate::domain::timestamp::Timestamp;
+use crate::domain::unreachable_cause::UnreachableCause;
 use crate::domain::waiters::WaiterSummary;
 
 /// What a card shows.
@@ -42,6 +43,22 @@ impl CardContent {
         seen_at.unwrap_or(self.request.details.seen_at)
     }
 
+    /// When the session at `index` was last seen, by killgate's clock.
+    pub fn own_seen_at(&self, index: usize) -> Timestamp {
+        let seen_at = self.sessions.get(index).and_then(|session| session.own_seen_at);
+        seen_at.unwrap_or(self.request.details.asked_at)
+    }
+
+    /// Whether a card that shows `shown` needs an edit.
+    pub fn differs_from(&self, shown: &Self) -> bool {
+        self.request.approvals != shown.request.approvals
+            || self.hold != shown.hold
+            || self.approvers != shown.approvers
+            || self.owner != shown.owner
+            || self.not_counting != shown.not_counting
+            || self.sessions.iter().zip(&shown.sessions).any(|(now, shown)| now.differs_from(shown))
+    }
+
     /// What the server's clock showed as `time` for the session at `index`, by killgate's clock. A time that was recorded is
     /// converted as it was then: the server's clock may have been set since.
     pub fn own_time(&self, index: usize, time: Timestamp) -> Timestamp {
@@ -73,6 +90,20 @@ pub struct SessionOnCard {
     pub changes: Vec<SessionChange>,
     /// How it ended by itself, while others of the request are still there.
     pub lapsed: Option<String>,
+    /// Why it cannot be seen now, if that has been so for some seconds.
+    pub unseen: Option<&'static UnreachableCause>,
+}
+
+impl SessionOnCard {
+    /// Ages and further looks do not count.
+    fn differs_from(&self, shown: &Self) -> bool {
+        self.waiting_pids != shown.waiting_pids
+            || self.is_on_standby != shown.is_on_standby
+            || self.latest != shown.latest
+            || self.changes != shown.changes
+            || self.lapsed != shown.lapsed
+            || self.unseen != shown.unseen
+    }
 }
 
 /// Why a request that enough people approved is not executed yet.

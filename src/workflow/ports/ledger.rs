@@ -1,11 +1,13 @@
 //! The append-only record of all requests, and the right to act on it.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::DeliveryError;
+use crate::common::error_causes::with_causes;
 use crate::domain::event::{LedgerEntry, Recorded};
 use crate::domain::identity::Pid;
 use crate::domain::ids::{MessageId, RequestId, UserId};
@@ -117,7 +119,7 @@ pub enum SearchAnchor {
 }
 
 /// Why a ledger failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum LedgerError {
     /// Nothing was recorded.
     #[error("the ledger did not record it")]
@@ -131,4 +133,10 @@ pub enum LedgerError {
     /// Its content is impossible, so nothing may rely on it.
     #[error("the ledger is damaged at record {seq}: {problem}")]
     Corrupt { seq: u64, problem: String },
+}
+
+impl fmt::Debug for LedgerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&with_causes(self))
+    }
 }

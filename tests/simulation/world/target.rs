@@ -11,6 +11,7 @@ use killgate::domain::outcome::Outcome;
 use killgate::domain::protection::ProtectionRules;
 use killgate::domain::session::Snapshot;
 use killgate::domain::timestamp::Timestamp;
+use killgate::domain::unreachable_cause::NO_ANSWER;
 use killgate::workflow::ports::{Freshness, Lease, SessionResult, SignalResult, Target, TargetUnreachable};
 
 use super::faults::{Lost, Part};
@@ -116,9 +117,9 @@ fn not_asked() -> SignalResult {
 }
 
 fn unreachable(_: Lost) -> TargetUnreachable {
-    TargetUnreachable { message: "it did not answer in time".to_owned(), source: None }
+    TargetUnreachable { message: "it did not answer in time".to_owned(), cause: &NO_ANSWER, source: None }
 }
 
 fn another_server() -> TargetUnreachable {
-    TargetUnreachable { message: "another server answers".to_owned(), source: None }
+    TargetUnreachable { message: "another server answers".to_owned(), cause: &NO_ANSWER, source: None }
 }

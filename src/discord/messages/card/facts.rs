@@ -6,8 +6,8 @@ use crate::discord::messages::format::{
 };
 use crate::discord::messages::lock_text::lock_text;
 use crate::discord::messages::session_facts::{
-    ON_STANDBY, origin_besides_title, origin_text, state_with_ages, state_with_timestamps, wait_text,
-    waiters_heading,
+    ON_STANDBY, origin_besides_title, origin_text, prepared_lines, state_with_ages, state_with_timestamps,
+    wait_text, waiters_heading,
 };
 use crate::discord::messages::waiters_text::groups_text;
 use crate::discord::sanitize;
@@ -47,6 +47,7 @@ pub(super) fn description(card: &CardContent) -> String {
     lines.extend(wait_text(session, |since| {
         format!("since {}", timestamp(card.own_time(0, since), TimestampStyle::Clock))
     }));
+    lines.extend(prepared_lines(session, |at| timestamp(card.own_time(0, at), TimestampStyle::Relative)));
     if waiters > 0 {
         lines.push(blocked_sessions_text(card, waiters as usize));
     }

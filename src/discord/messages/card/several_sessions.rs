@@ -135,7 +135,11 @@ pub(super) fn description(card: &CardContent) -> String {
 /// pids.
 pub(super) fn plain_text(card: &CardContent) -> String {
     let sessions = latest_sessions(card);
-    let mut parts = SharedFacts::of(&sessions).text(sessions.len());
+    let backends = card.request.details.backends.iter();
+    let asked: Vec<_> = backends.map(|backend| (&backend.session, backend.waiters)).collect();
+    // What was asked about keeps its name, and everything else is as it is now.
+    let shared = SharedFacts { state: SharedFacts::of(&sessions).state, ..SharedFacts::of(&asked) };
+    let mut parts = shared.text(sessions.len());
     let ages = sessions
         .iter()
         .enumerate()
@@ -203,12 +207,15 @@ fn line(card: &CardContent, index: usize, shared: &SharedFacts<'_>, is_full: boo
     let worker = card.request.details.backends[index].worker;
     let worker = worker.map_or(String::new(), |worker| format!(" (leader of worker {worker})"));
     let pid = session.pid;
-    if let Some(lapsed) = card.sessions.get(index).and_then(|shown| shown.lapsed.as_deref()) {
+    let shown = card.sessions.get(index);
+    if let Some(lapsed) = shown.and_then(|shown| shown.lapsed.as_deref()) {
         return format!("~~{pid}~~{worker} · {lapsed}");
     }
+    let is_unseen = card.request.is_open() && shown.is_some_and(|shown| shown.unseen.is_some());
+    let unseen = if is_unseen { "⚠️ " } else { "" };
     let now = card.seen_at(index);
     let age = since(session).map(|since| age(now.duration_since(since)));
-    let mut parts = vec![format!("**{pid}**{worker}")];
+    let mut parts = vec![format!("{unseen}**{pid}**{worker}")];
     parts.extend(match (shared.state, age) {
         (Some(_), age) => age,
         (None, Some(age)) => Some(format!("{} {age}", state_words(session.state))),
@@ -228,7 +235,8 @@ fn outcome_lines(resolution: &Resolution) -> Vec<String> {
     let outcomes: BTreeSet<_> = resolution.backends.iter().map(|ended| ended.outcome).collect();
     let line = |outcome: Outcome| {
         let ended = || resolution.backends.iter().filter(|ended| ended.outcome == outcome);
-        let elapsed = || ended().filter_map(|ended| ended.elapsed).map(|elapsed| elapsed.as_millis());
+        let signalled = || ended().filter(|ended| ended.signal_sent != Some(false));
+        let elapsed = || signalled().filter_map(|ended| ended.elapsed).map(|elapsed| elapsed.as_millis());
         let after = match (elapsed().min(), elapsed().max()) {
             (Some(first), Some(last)) if first < last => format!(" after {first} to {last} ms"),
             (Some(_), Some(last)) => format!(" after {last} ms"),

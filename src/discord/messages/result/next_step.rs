@@ -10,6 +10,9 @@ use crate::domain::outcome::Outcome;
 use crate::domain::request::Request;
 use crate::domain::unreachable_cause;
 
+/// The guard's own rules. What it says of one names the table.
+const GUARD_TABLE: &str = "killgate.protected_users";
+
 /// A sentence about what to do next, if there is something to do.
 pub(super) fn next_step(request: &Request, resolution: &Resolution) -> Option<String> {
     let is_unconfirmed = |ended: &BackendResolution| ended.outcome == Outcome::Unconfirmed;
@@ -24,6 +27,10 @@ pub(super) fn next_step(request: &Request, resolution: &Resolution) -> Option<St
         Outcome::Unreachable => {
             let first = resolution.backends.first();
             unreachable_cause::next_step(first.map_or(&resolution.detail, |backend| &backend.detail))
+        }
+        Outcome::Protected if resolution.detail.contains(GUARD_TABLE) => {
+            "That table is the guard's own, in the target's database, and killgate may not read it. A database administrator can \
+             change it there, or end the session with psql."
         }
         Outcome::Protected => {
             "A database administrator can end it with psql. If a rule of killgate protects it, an operator can change the rule."

@@ -1,0 +1,50 @@
+//! What the card of an open request says on top: what an approver has to know before anything else.
+
+use std::collections::BTreeSet;
+
+use crate::discord::messages::format::{TimestampStyle, timestamp};
+use crate::workflow::ports::CardContent;
+
+/// One line each; empty once the request is decided.
+pub(super) fn warnings(card: &CardContent) -> String {
+    let warnings = [what_is_unseen(card), reason_is_over(card)];
+    let warnings = warnings.into_iter().flatten().filter(|_| card.request.is_open());
+    warnings.fold(String::new(), |text, warning| text + "⚠️ " + &warning + "\n")
+}
+
+/// Which sessions cannot be seen now, why, and of when the card is.
+fn what_is_unseen(card: &CardContent) -> Option<String> {
+    let sessions = card.sessions.iter().enumerate();
+    let unseen: Vec<_> = sessions.filter_map(|(index, shown)| Some((index, shown.unseen?))).collect();
+    let last_seen = unseen.iter().map(|(index, _)| card.own_seen_at(*index)).min()?;
+    let (which, what) = match (unseen.len(), card.sessions.len()) {
+        (_, 1) => ("This session".to_owned(), "What is below"),
+        (all, total) if all == total => ("These sessions".to_owned(), "What is below"),
+        (some, _) => (format!("{some} of these sessions"), "What is below of those with ⚠️"),
+    };
+    let why: BTreeSet<_> = unseen.iter().map(|(_, cause)| cause.detail).collect();
+    let why = why.into_iter().collect::<Vec<_>>().join("; ");
+    let (clock, ago) =
+        (timestamp(last_seen, TimestampStyle::Clock), timestamp(last_seen, TimestampStyle::Relative));
+    Some(format!("**{which} cannot be seen now**: {why}. {what} was last seen at {clock} ({ago})."))
+}
+
+/// `None` while the reason for the request is not over, as far as is known.
+fn reason_is_over(card: &CardContent) -> Option<String> {
+    let details = &card.request.details;
+    let latest = || (0..details.backends.len()).map(|index| card.latest(index));
+    let blocks_nobody = details.waiters() > 0 && latest().all(|(_, waiters)| waiters == 0);
+    let were_idle_in_transaction = || {
+        let sessions = details.backends.iter().map(|backend| &backend.session);
+        sessions.into_iter().all(|session| session.xact_start.is_some() && !session.state.is_running())
+    };
+    let left_transaction =
+        were_idle_in_transaction() && latest().all(|(session, _)| session.xact_start.is_none());
+    let over = match (blocks_nobody, left_transaction) {
+        (true, true) => "it is no longer in a transaction, and blocks nobody",
+        (true, false) => "it no longer blocks anybody",
+        (false, true) => "it is no longer in a transaction",
+        (false, false) => return None,
+    };
+    Some(format!("**This may no longer be needed**: {over}."))
+}
