@@ -187,12 +187,10 @@ fn approve(request: &Request, by: &Person, source: ReactionSource, context: Deci
         return Decision::default();
     }
     let mut events = vec![RequestEvent::ApprovalAdded { actor: by.id }];
-    let mut approvers: Vec<_> = request.approvals.iter().copied().collect();
-    approvers.push(by.id);
     // If several approvals are needed, the earlier approvers may no longer be approvers, so all are looked up again first. The
-    // same is done for a single approval that cannot be executed at once.
+    // same is done for a single approval that cannot be executed at once, so it is not named here.
     if request.approvals_needed() == 1 {
-        events.extend(execution(request, approvers, context));
+        events.extend(execution(request, vec![by.id], context));
     }
     Decision { events, notify: Vec::new() }
 }

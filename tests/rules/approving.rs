@@ -91,6 +91,12 @@ fn an_approval_counts_while_reactions_are_unread_and_is_executed_once_its_author
 }
 
 #[test]
+fn an_approval_that_is_executed_at_once_names_nobody_who_was_not_looked_up_since_reactions_were_unread() {
+    let waiting = request_after(1, &[approved(APPROVER)]);
+    assert_eq!(approve(&waiting, SECOND).events, [approved(SECOND), executing(&[SECOND])]);
+}
+
+#[test]
 fn a_single_approver_who_lost_the_right_while_reactions_were_unread_does_not_count() {
     let waiting = request_after(1, &[approved(APPROVER)]);
     let gone = check(&[APPROVER], &[]);
