@@ -1,20 +1,36 @@
 //! Another process acts with the same bot token and another ledger. When both write to one message, the process whose mark is
-//! not on it gives up that request, and says so.
+//! not on it gives up that request, leaves the message as it is, and says so.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::warn;
 
+use super::card_publisher::CardPublisher;
 use super::engine::Engine;
+use super::input::EngineInput;
 use super::open_request::ChannelLook;
-use super::ports::{CardMark, ChannelAlert, LedgerError, MessageRef};
+use super::ports::{CardContent, CardMark, ChannelAlert, DeliveryError, LedgerError, MessageRef};
 use crate::domain::decision::DecisionInput;
 use crate::domain::ids::{ChannelId, RequestId};
 use crate::domain::request::Request;
 
 /// The shortest time between two alerts in a channel.
 const ALERT_EVERY: Duration = Duration::from_hours(1);
+
+impl CardPublisher {
+    /// Makes the card show `content`, unless another process has put its own card into the message. That may not have been
+    /// reported, and after an edit nobody could see it any more: what people approved there would count for this card.
+    pub(super) async fn edit(&self, card: MessageRef, content: &CardContent) -> Result<(), DeliveryError> {
+        match self.channel.card_mark(card).await? {
+            Some(mark) if mark != CardMark::of(&content.request) => {
+                self.report(EngineInput::MarkSeen { card, mark }).await;
+                Ok(())
+            }
+            _ => self.channel.edit_card(card, content).await,
+        }
+    }
+}
 
 impl Engine {
     /// Another process answered the command first: the message is that process's card.

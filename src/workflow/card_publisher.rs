@@ -82,7 +82,7 @@ impl CardPublisher {
         self.cards.borrow().clone()
     }
 
-    async fn report(&self, input: EngineInput) {
+    pub(super) async fn report(&self, input: EngineInput) {
         // The engine is gone only when the process ends; the ledger then knows what is undelivered.
         let _ = self.inputs.send(input).await;
     }
@@ -220,7 +220,7 @@ impl CardPublisher {
                         () = sleep_until(slot) => {}
                     }
                     let newest = self.newest();
-                    match self.channel.edit_card(card, &newest).await {
+                    match self.edit(card, &newest).await {
                         Ok(()) => (retry, is_refused) = (FIRST_RETRY, false),
                         Err(DeliveryError::Gone) => self.report_card_missing().await,
                         Err(error) => {
@@ -235,7 +235,7 @@ impl CardPublisher {
                 RequestState::Executing { .. } if !is_execution_shown => {
                     is_execution_shown = true;
                     if timeout(SHOW_EXECUTION_AFTER, self.until_ended()).await.is_err()
-                        && let Err(error) = self.channel.edit_card(card, &self.newest()).await
+                        && let Err(error) = self.edit(card, &self.newest()).await
                     {
                         warn!(?error, "the card does not say that the request is being executed");
                     }
@@ -299,14 +299,14 @@ impl CardPublisher {
             }
             // Where nothing may be posted any more, cards can still be edited.
             if let Some(card) = card.filter(|_| !is_closed) {
-                is_closed = self.channel.edit_card(card, &content).await.is_ok();
+                is_closed = self.edit(card, &content).await.is_ok();
             }
             self.wait_after(&error, "result", &mut retry).await;
         }
         debug!("result posted");
         if let Some(card) = card.filter(|_| !is_closed) {
             let mut retry = FIRST_RETRY;
-            while let Err(error) = self.channel.edit_card(card, &content).await {
+            while let Err(error) = self.edit(card, &content).await {
                 if matches!(error, DeliveryError::Gone) {
                     break;
                 }

@@ -109,7 +109,7 @@ pub trait IncidentChannel: Send + Sync {
     /// Puts the approve and the deny reaction on the card.
     async fn add_vote_reactions(&self, card: MessageRef) -> Result<(), DeliveryError>;
 
-    /// Makes the posted card show `content`.
+    /// Makes the message show `content`, whatever it shows now.
     async fn edit_card(&self, card: MessageRef, content: &CardContent) -> Result<(), DeliveryError>;
 
     /// Mentions the approvers in a reply to a card that could not do so itself, if there is anybody to mention. Repeated after a

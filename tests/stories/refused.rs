@@ -109,7 +109,7 @@ async fn commands_presses_forms_and_reactions_without_the_fields_that_nobody_rea
 
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
     env.assert_outcome(1, &card, "terminated", "Terminated").await;
-    let read = env.sim.calls_like("GET /channels/*/messages/*");
+    let read = env.sim.calls_like("GET /channels/*/messages/*/reactions/*");
     assert!(read.is_empty(), "no event was lost, so no card is read: {read:#?}");
     let requests = ana.in_channel(&env.incident_channel()).types("/requests");
     let listed = requests.option("status", "all").option("user", ana.id().to_string()).send().await;

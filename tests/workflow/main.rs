@@ -1,5 +1,6 @@
 //! The desk on simulated ports, in virtual time: conversations about what cannot be shown end to end.
 
+mod another_process;
 mod away;
 mod conversation;
 mod delivery;
