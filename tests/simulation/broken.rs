@@ -119,6 +119,11 @@ pub fn rival_unnoticed(world: &World, epoch: u64) -> Ports {
     Ports { hears, ..Ports::of(world, epoch) }
 }
 
+/// 7. It edits a card without a look at whose it is by now.
+pub fn edits_blindly(world: &World, epoch: u64) -> Ports {
+    spoiled_channel(world, epoch, |channel| Spoiled { looks_away: true, ..channel })
+}
+
 /// 8. The query's text is posted as the client wrote it.
 pub fn raw_text(world: &World, epoch: u64) -> Ports {
     spoiled_channel(world, epoch, |channel| Spoiled { quotes: true, ..channel })
@@ -144,6 +149,7 @@ fn spoiled_channel(world: &World, epoch: u64, spoil: impl Fn(Spoiled) -> Spoiled
         numbers: false,
         ignores_endings: false,
         remembers_people: false,
+        looks_away: false,
         memory: Mutex::default(),
         people: Mutex::default(),
     };

@@ -39,7 +39,8 @@ pub enum Invariant {
     /// 6. Reactions from while the bot was away or blind count as they are found, by roles of then, before the expiry. No
     ///    standing denial is overlooked, and no approval is lost to what others click.
     AwayReactions,
-    /// 7. A deposed replica records nothing, and nothing is executed on a card that another process has taken over.
+    /// 7. A deposed replica records nothing. A card that another process has taken over is left as it is, and nothing is
+    ///    executed on it.
     OneActive,
     /// 8. Nothing that is posted does anything but be read.
     Inert,
@@ -179,6 +180,9 @@ impl Checker {
     }
 
     fn weigh(&mut self, fact: &Fact) -> Verdict {
+        if let Fact::Edited { message, .. } = fact {
+            self.objections.allow_edit(*message)?;
+        }
         self.votes.learn(fact);
         self.objections.learn(fact);
         match fact {

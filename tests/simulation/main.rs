@@ -15,7 +15,7 @@
 //! | 4 durable | acts on a record that was not made durable | the checker |
 //! | 5 never twice | sends a signal again when no answer came; signals after its lease; believes a ledger that was set back | the checker |
 //! | 6 reactions from while it was away or blind | believes in reactions that were taken back; does not notice that it was blind; begins to read a card anew with each click | the checker |
-//! | 7 one active | a deposed replica goes on recording; does not notice that another process took its card over | the checker |
+//! | 7 one active | a deposed replica goes on recording; does not notice that another process took its card over; edits a card that may be another process's by now | the checker |
 //! | 8 inert | posts the query as the client wrote it | the checker |
 //! | 9 own card | knows a card by its number, after the ledger was emptied, or beside a second killgate | the checker |
 //! | 10 `now` is an argument | reads a clock of its own | playing it twice |
@@ -183,6 +183,11 @@ fn an_approval_lost_to_what_others_click_is_caught() {
 #[test]
 fn another_process_that_is_not_noticed_is_caught() {
     is_caught(broken::rival_unnoticed, Invariant::OneActive);
+}
+
+#[test]
+fn an_edit_that_hides_the_card_of_another_process_is_caught() {
+    is_caught(broken::edits_blindly, Invariant::OneActive);
 }
 
 #[test]

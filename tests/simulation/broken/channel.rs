@@ -27,6 +27,7 @@ pub struct Spoiled {
     pub numbers: bool,
     pub ignores_endings: bool,
     pub remembers_people: bool,
+    pub looks_away: bool,
     pub memory: Mutex<BTreeMap<MessageId, CardReading>>,
     pub people: Mutex<BTreeMap<UserId, Option<Person>>>,
 }
@@ -85,7 +86,7 @@ impl IncidentChannel for Spoiled {
     }
 
     async fn card_mark(&self, message: MessageRef) -> Result<Option<CardMark>, DeliveryError> {
-        self.world.card_mark(message).await
+        if self.looks_away { Ok(None) } else { self.world.card_mark(message).await }
     }
 
     async fn explain_unknown_card(&self, card: MessageRef, mark: &CardMark) -> Result<(), DeliveryError> {

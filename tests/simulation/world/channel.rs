@@ -143,6 +143,7 @@ impl IncidentChannel for World {
 
     async fn card_mark(&self, message: MessageRef) -> Result<Option<CardMark>, DeliveryError> {
         self.call(Part::Channel, |state| {
+            state.note(Fact::MarkRead { card: message.message });
             let message = state.discord.messages.get(&message.message);
             message.filter(|message| matches!(message.kind, Kind::Card { .. })).map(Message::card_mark)
         })

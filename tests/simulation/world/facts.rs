@@ -119,6 +119,10 @@ pub enum Fact {
         epoch: u64,
         card: MessageId,
     },
+    /// The bot read whose card a message is.
+    MarkRead {
+        card: MessageId,
+    },
     /// Another process with the same token answered the command of the request.
     AnsweredElsewhere {
         request: RequestId,
