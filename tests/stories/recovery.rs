@@ -136,6 +136,7 @@ async fn channel_and_readyz_say_why_a_card_cannot_be_found_after_a_restart() {
     let mut victim = env.sleeping_session().await;
     let card = env.request_card("/terminate", victim.pid()).await;
     let channel = env.incident_channel();
+    env.wait_for_event(1, "posted", 1).await;
 
     env.kill_bot().await;
     env.sim.bot_loses(&channel, Permissions::READ_MESSAGE_HISTORY);
