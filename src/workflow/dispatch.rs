@@ -152,9 +152,10 @@ impl Engine {
                 | DecisionInput::CardDeleted { .. }
                 | DecisionInput::Withdraw { .. }
         );
-        let denier = match &command {
-            DecisionInput::Deny { by, .. } => Some((*by).clone()),
-            _ => None,
+        let denying = match &command {
+            DecisionInput::Deny { by, .. } => vec![(*by).clone()],
+            DecisionInput::ReconcileReactions(reactions) => reactions.denying.clone(),
+            _ => Vec::new(),
         };
         let decision = decide(
             &before,
@@ -175,11 +176,14 @@ impl Engine {
         let ends = |event: &RequestEvent| matches!(event, RequestEvent::Finished(_));
         if !is_about_messages && self.may_have_ended(id) && decision.events.iter().any(ends) {
             // What ends it is decided again once its channel was looked at. A ❌ may be gone by then.
-            self.open_requests.entry(id).or_default().early_denials.extend(denier);
+            self.open_requests.entry(id).or_default().early_denials.extend(denying);
             return Ok(());
         }
         let recorded = self.store.record(id, now, decision.events).await?;
         let durable = began.elapsed();
+        if let Some(open) = self.open_requests.get_mut(&id) {
+            open.reads.note_uncounted_denials(denying.iter().map(|person| person.id));
+        }
         if let Some(approved) = Approved::from_records(&before, &recorded) {
             self.execute(approved, began);
             // The statement is sent before anything is logged, because whatever takes the log may be slow.

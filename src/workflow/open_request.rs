@@ -1,6 +1,6 @@
 //! What the engine keeps about one request, until its result is in the channel, besides what the ledger says of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -29,7 +29,7 @@ pub(super) struct OpenRequest {
     /// the channel was looked at, the request does not end in another way, which would say that nothing was signalled.
     pub(super) channel: ChannelLook,
     /// Who denied or withdrew it before that.
-    pub(super) early_denials: Vec<Person>,
+    pub(super) early_denials: VecDeque<Person>,
     pub(super) reads: ReactionReads,
     pub(super) quorum_check: Option<RunningQuorumCheck>,
     /// How often people took back an approval that counted.

@@ -38,11 +38,7 @@ impl Engine {
             }
         }
         let Some(member) = member else { return Ok(()) };
-        self.vote(id, vote, &member, ReactionSource::Live).await?;
-        if let Some(open) = self.open_requests.get_mut(&id).filter(|_| vote == Vote::Deny) {
-            open.reads.note_uncounted_denials([member.id]);
-        }
-        Ok(())
+        self.vote(id, vote, &member, ReactionSource::Live).await
     }
 
     pub(super) async fn reacting_member_fetched(
@@ -197,9 +193,11 @@ impl Engine {
         if std::mem::take(&mut open.channel) == ChannelLook::AwaitedAndReplaced {
             return self.card_replaced(id).await;
         }
-        let open = self.open_requests.entry(id).or_default();
-        for by in std::mem::take(&mut open.early_denials) {
+        // Each is kept until it is recorded, because the ledger may fail.
+        while let Some(by) = self.open_requests.get(&id).and_then(|open| open.early_denials.front().cloned())
+        {
             self.apply(id, DecisionInput::Deny { by: &by, source: ReactionSource::Read }).await?;
+            self.open_requests.entry(id).or_default().early_denials.pop_front();
         }
         Ok(())
     }
@@ -290,9 +288,6 @@ impl Engine {
             self.alert_channel(channel, ChannelAlert::ReactionsReadable);
         }
         self.apply(id, DecisionInput::ReconcileReactions(&reactions)).await?;
-        if let Some(open) = self.open_requests.get_mut(&id) {
-            open.reads.note_uncounted_denials(reactions.denying.iter().map(|member| member.id));
-        }
         self.continue_execution(id);
         Ok(())
     }

@@ -54,6 +54,7 @@ fn panicked(format: &str, level: &str, backtrace: &str) -> Output {
         .env("KILLGATE_TEST_FORMAT", format)
         .env("RUST_LOG", level)
         .env("RUST_BACKTRACE", backtrace)
+        .env_remove("RUST_LIB_BACKTRACE")
         .output()
         .expect("it ran")
 }

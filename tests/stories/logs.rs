@@ -67,6 +67,7 @@ async fn every_log_line_about_a_request_has_its_number_and_no_query_text() {
 async fn every_event_is_one_line_and_an_error_has_its_causes_and_no_backtrace() {
     let mut env = TestEnv::builder().start_without_bot().await;
     env.set_variable("RUST_BACKTRACE", "1");
+    env.set_variable("RUST_LIB_BACKTRACE", "1");
     env.start_bot().await;
     let mut victim = env.sleeping_session().await;
     for (call, fault) in [

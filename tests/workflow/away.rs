@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use killgate::domain::event::{Action, RefusalReason, RequestEvent};
 use killgate::domain::outcome::Outcome;
-use killgate::workflow::ports::Vote;
+use killgate::workflow::ports::{ChannelAlert, Vote};
 use tokio::time::sleep;
 
 use crate::conversation::{
@@ -60,6 +60,32 @@ fn a_denial_taken_back_before_the_channel_was_looked_at_after_a_restart_still_co
         a_moment().await;
         world.with(|state| state.take_back(BEN, card, Vote::Deny));
         assert_eq!(outcomes(&world), [], "the channel may show another outcome");
+        sleep(Duration::from_secs(30)).await;
+    });
+    assert_eq!(outcomes(&world), [Outcome::Denied]);
+}
+
+#[test]
+fn a_denial_that_could_not_be_recorded_when_the_channel_was_looked_at_after_a_restart_still_counts() {
+    let world = calm();
+    let mut card = None;
+    while_the_bot_lives(&world, async |bot| card = Some(ana_asks(&world, &bot).await));
+    let card = card.expect("a card");
+    world.with(|state| state.faults.discord.slow = Duration::from_secs(5));
+    while_the_bot_lives(&world, async |_| {
+        a_moment().await;
+        world.with(|state| {
+            state.faults.ledger_down = true;
+            state.react(BEN, card, Vote::Deny);
+        });
+        a_moment().await;
+        world.with(|state| state.take_back(BEN, card, Vote::Deny));
+        sleep(Duration::from_secs(30)).await;
+        assert_eq!(
+            count(&world, |fact| matches!(fact, Fact::Alerted { alert: ChannelAlert::LedgerDown })),
+            1
+        );
+        world.with(|state| state.faults.ledger_down = false);
         sleep(Duration::from_secs(30)).await;
     });
     assert_eq!(outcomes(&world), [Outcome::Denied]);
