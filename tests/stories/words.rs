@@ -179,7 +179,7 @@ async fn a_waiting_session_is_said_to_release_nobody_by_itself() {
 
     let text = env.request_card("/terminate", middle.pid()).await.text();
     let expected = format!(
-        "It waits itself, so its end releases nobody by itself who also waits for {}. The one behind it waits for it alone and \
+        "It waits itself: whoever also waits for {} stays blocked. The one behind it waits for it alone and \
          goes on.",
         root.pid()
     );
@@ -233,7 +233,9 @@ async fn a_waiter_that_hides_what_it_runs_is_counted_as_released_when_it_no_long
     env.react("ben", &card, APPROVE);
 
     let result = env.assert_outcome(1, &card, "terminated", "Terminated").await;
-    assert!(result.contains("1 waiter released."), "{result}");
+    // PostgreSQL 13 does not show either that such a session waits.
+    let is_shown = count(&env.cluster, "select current_setting('server_version_num')::int4").await >= 140_000;
+    assert_eq!(result.contains("1 waiter released."), is_shown, "{result}");
     waiting.await.unwrap().unwrap();
     drop(quiet);
 }

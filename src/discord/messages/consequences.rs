@@ -215,9 +215,7 @@ fn who_is_released(it: Situation<'_>) -> Option<String> {
                 }
                 (_, all) => format!("All {all} behind it wait for it alone and go on."),
             };
-            return Some(format!(
-                "It waits itself, so its end releases nobody by itself who also waits for {holders}. {go_on}"
-            ));
+            return Some(format!("It waits itself: whoever also waits for {holders} stays blocked. {go_on}"));
         }
         (Some(holders), _) => {
             return Some(format!(
