@@ -66,7 +66,7 @@ async fn a_wrong_clock_is_corrected_by_discords() {
     for (offset, request) in [("-1200", 1), ("+3600", 2)] {
         set_clock(&env, offset);
         env.start_bot().await;
-        assert!(env.log().contains("the system clock differs from Discord's"), "{}", env.log());
+        env.wait_for_log("the system clock differs from Discord's").await;
         let victim = env.sleeping_session().await;
         let card = env.request_card("/terminate", victim.pid()).await;
         let ledger = env.ledger().await;

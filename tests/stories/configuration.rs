@@ -126,7 +126,7 @@ async fn an_edge_that_blocks_the_calls_of_the_start_delays_it() {
         env.sim.eventually(LIMIT, "the bot and its commands are there", is_there).await;
         let blocked = || env.sim.calls().iter().any(|made| made.is(call) && made.status == Some(403));
         assert!(blocked(), "{call}: {:#?}", env.sim.calls());
-        assert!(env.log().contains("blocked by the edge"), "{call}: {}", env.log());
+        env.wait_for_log("blocked by the edge").await;
         assert!(env.stop_bot().await.success(), "{call}: {}", env.log());
     }
 }

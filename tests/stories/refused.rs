@@ -26,7 +26,7 @@ async fn a_block_by_the_edge_is_named_and_waited_out() {
     let reply = || channel.messages().into_iter().find(|message| message.replies_to(&card));
     let result = env.sim.awaits(LIMIT, "the result", reply).await;
     assert!(result.content().starts_with("Terminated"), "{}", result.content());
-    assert!(env.log().contains("blocked by the edge"), "{}", env.log());
+    env.wait_for_log("blocked by the edge").await;
     let calls = env.sim.calls();
     let blocked = calls.iter().find(|call| call.status == Some(403)).unwrap().at;
     let cool_down = Duration::from_secs(9);

@@ -27,11 +27,7 @@ async fn no_secret_is_in_any_log_message_metric_error_or_file() {
     // The password is wrong for a while, then changed.
     fs::write(env.path("password"), WRONG).unwrap();
     env.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'killgate'").await;
-    eventually("the password is refused", async || {
-        Ok(env.log().contains("password authentication failed").then_some(()))
-    })
-    .await
-    .unwrap();
+    env.wait_for_log("password authentication failed").await;
     // A command in the meantime is answered with the reason, which the transcript contains.
     env.send_command("ana", "cancel", slow.pid()).await;
     env.set_password(ROTATED).await;

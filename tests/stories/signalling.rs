@@ -1,6 +1,6 @@
 //! The effect of an approved request on the session.
 
-use throwaway_postgres::{SqlState, eventually};
+use throwaway_postgres::SqlState;
 
 use crate::environment::{APPROVE, COUNTS_CANCELS, SignalRight, TestEnv, signal};
 
@@ -91,8 +91,7 @@ async fn a_termination_that_is_not_seen_is_not_said_to_have_happened(right: Sign
     // It has not noticed the signal when the connection is lost, and has ended when nobody sees it any more.
     signal("STOP", process).await;
     env.react("ben", &card, APPROVE);
-    let watching = async || Ok(env.log().contains("signalled; watching for the end").then_some(()));
-    eventually("the signal is sent", watching).await.unwrap();
+    env.wait_for_log("signalled; watching for the end").await;
     env.sql("alter role killgate nologin").await;
     env.sql(&format!("select pg_terminate_backend({bot})")).await;
     signal("CONT", process).await;

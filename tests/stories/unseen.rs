@@ -28,7 +28,7 @@ async fn a_denial_given_while_the_bot_was_not_in_the_guild_holds_and_the_command
     env.sim.kicks_bot();
     let said = wait_for_ready(&env, "503").await;
     assert!(said.contains("not in its guild"), "{said}");
-    assert!(env.log().contains("the bot is not in its guild"), "{}", env.log());
+    env.wait_for_log("the bot is not in its guild").await;
     env.react("dora", &card, DENY);
     assert!(env.sim.commands().is_empty());
     env.sim.invites_bot();
@@ -200,7 +200,7 @@ async fn a_denial_that_is_replayed_after_an_approval_holds() {
     })
     .await;
     env.assert_outcome(1, &card, "denied", "Denied").await;
-    assert!(env.log().contains("the session with Discord was resumed"), "{}", env.log());
+    env.wait_for_log("the session with Discord was resumed").await;
     assert!(victim.still_alive().await.unwrap());
 }
 

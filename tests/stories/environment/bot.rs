@@ -141,6 +141,12 @@ impl TestEnv {
         fs::read_to_string(self.path("bot.log")).unwrap_or_default()
     }
 
+    /// Waits until the bot's log has this, because another thread writes it.
+    pub async fn wait_for_log(&self, text: &str) {
+        let found = || self.log().contains(text);
+        self.sim.eventually(LIMIT, &format!("{text:?} in the log:\n{}", self.log()), found).await;
+    }
+
     /// `kill -9`.
     pub async fn kill_bot(&mut self) {
         let mut bot = self.bot.take().expect("a running bot");
