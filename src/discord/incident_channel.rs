@@ -171,7 +171,8 @@ impl IncidentChannel for DiscordIncidentChannel {
     async fn card_mark(&self, message: MessageRef) -> Result<Option<CardMark>, DeliveryError> {
         self.require_lease().await?;
         let (channel, id) = (channel_id(message.channel), message_id(message.message));
-        let message = self.api.message(channel, id).await.map_err(delivery_error)?;
+        // What an approval waits for comes first.
+        let message = self.api.clone().leaving_room().message(channel, id).await.map_err(delivery_error)?;
         Ok(self.read_card_mark(&message))
     }
 

@@ -21,8 +21,14 @@ const ALERT_EVERY: Duration = Duration::from_hours(1);
 impl CardPublisher {
     /// Makes the card show `content`, unless another process has put its own card into the message. That may not have been
     /// reported, and after an edit nobody could see it any more: what people approved there would count for this card.
+    ///
+    /// A card that is over is closed also where the bot may not look at it: nothing is executed on it any more.
     pub(super) async fn edit(&self, card: MessageRef, content: &CardContent) -> Result<(), DeliveryError> {
-        match self.channel.card_mark(card).await? {
+        let mark = match self.channel.card_mark(card).await {
+            Err(DeliveryError::Refused(_)) if !content.request.is_open() => None,
+            mark => mark?,
+        };
+        match mark {
             Some(mark) if mark != CardMark::of(&content.request) => {
                 self.report(EngineInput::MarkSeen { card, mark }).await;
                 Ok(())

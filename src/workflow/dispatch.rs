@@ -176,7 +176,10 @@ impl Engine {
         let ends = |event: &RequestEvent| matches!(event, RequestEvent::Finished(_));
         if !is_about_messages && self.may_have_ended(id) && decision.events.iter().any(ends) {
             // What ends it is decided again once its channel was looked at. A ❌ may be gone by then.
-            self.open_requests.entry(id).or_default().early_denials.extend(denying);
+            let early = &mut self.open_requests.entry(id).or_default().early_denials;
+            let new = denying.into_iter().filter(|by| early.iter().all(|known| known.id != by.id));
+            let new: Vec<_> = new.collect();
+            early.extend(new);
             return Ok(());
         }
         let recorded = self.store.record(id, now, decision.events).await?;

@@ -156,7 +156,7 @@ impl Engine {
                     next_retry = Instant::now() + RETRY_LEDGER_EVERY;
                     retried
                 }
-                () = sleep_until(next_observation) => {
+                () = sleep_until(next_observation), if !self.is_ledger_failing => {
                     next_observation = Instant::now() + OBSERVE_EVERY;
                     self.observe_targets().await
                 }

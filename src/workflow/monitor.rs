@@ -85,7 +85,9 @@ impl MonitoredSession {
         match binding::status(details, backend, observed.snapshot) {
             BindingStatus::Lapsed(detail) => {
                 self.on_card.unseen = None;
-                self.on_card.lapsed.replace(detail).is_none()
+                let is_new = self.on_card.lapsed.is_none();
+                self.on_card.lapsed.get_or_insert(detail);
+                is_new
             }
             BindingStatus::Hidden(cause) => self.note_unseen(cause),
             BindingStatus::NotLookedUp => false,

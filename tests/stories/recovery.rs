@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use discord_sim::{Cut, Fault, Message, Permissions};
 use throwaway_postgres::{Cluster, SqlState};
 
-use crate::environment::{APPROVE, COUNTS_CANCELS, LIMIT, SignalRight, TestEnv, free_address, signal};
+use crate::environment::{APPROVE, COUNTS_CANCELS, DENY, LIMIT, SignalRight, TestEnv, free_address, signal};
 
 async fn a_kill_right_after_the_recorded_approval_ends_as_unknown(right: SignalRight) {
     let mut env = TestEnv::start_with(right).await;
@@ -128,6 +128,19 @@ async fn an_approval_given_while_the_bot_was_down_counts_in_each_spelling_of_its
         assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
         env.assert_outcome(1, &card, "terminated", "Terminated").await;
     }
+}
+
+#[tokio::test]
+async fn a_card_that_the_bot_may_no_longer_read_is_still_closed() {
+    let env = TestEnv::start().await;
+    let victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    env.wait_for_event(1, "posted", 1).await;
+    env.sim.bot_loses(&env.incident_channel(), Permissions::READ_MESSAGE_HISTORY);
+
+    env.react("dora", &card, DENY);
+
+    env.sim.eventually(LIMIT, "the closed card", || card.text().contains("Denied")).await;
 }
 
 #[tokio::test]
