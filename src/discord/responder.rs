@@ -9,7 +9,9 @@ use super::messages::mark::read_mark;
 use super::messages::{RenderConfig, card, notices};
 use super::reply::InteractionReply;
 use crate::domain::ids::MessageId;
-use crate::workflow::ports::{AnswerMessage, CardContent, DeliveryError, Ledger, Responder};
+use crate::workflow::ports::{
+    AnswerMessage, CardContent, DeliveryError, LeaseState, Ledger, LedgerError, Responder,
+};
 use crate::workflow::refusal::Refusal;
 
 pub struct CommandResponder {
@@ -33,6 +35,10 @@ impl Responder for CommandResponder {
     }
 
     async fn refuse(&self, refusal: &Refusal) -> Result<(), DeliveryError> {
+        // The ledger is not asked: a refusal because it does not answer must not wait for it.
+        if self.ledger.lease_state() == LeaseState::Lost {
+            return Err(DeliveryError::Unavailable(LedgerError::Deposed.into()));
+        }
         self.reply.send(notices::refusal(refusal, &self.render_config)).await.map_err(delivery_error)
     }
 }

@@ -1,6 +1,7 @@
 //! Another process acts with the same bot token and another ledger. When both write to one message, the process whose mark is
 //! not on it gives up that request, leaves the message as it is, and says so.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -19,22 +20,49 @@ use crate::domain::request::Request;
 const ALERT_EVERY: Duration = Duration::from_hours(1);
 
 impl CardPublisher {
-    /// Makes the card show `content`, unless another process has put its own card into the message. That may not have been
-    /// reported, and after an edit nobody could see it any more: what people approved there would count for this card.
+    /// Makes the card show the newest content, unless another process has put its own card into the message. That may not have
+    /// been reported, and after an edit nobody could see it any more: what people approved there would count for this card.
     ///
+    /// Returns the content. `None` if `is_outdated` held before anything was sent.
+    pub(super) async fn edit_unless(
+        &mut self,
+        is_outdated: fn(&CardContent) -> bool,
+        card: MessageRef,
+    ) -> Option<Result<CardContent, DeliveryError>> {
+        let channel = Arc::clone(&self.channel);
+        let mark = tokio::select! {
+            biased;
+            () = self.until(is_outdated) => return None,
+            mark = channel.card_mark(card) => mark,
+        };
+        // What was decided during the look is shown too.
+        Some(self.edit_with_mark(card, mark).await)
+    }
+
+    /// The same, whatever happens meanwhile.
+    pub(super) async fn edit(&self, card: MessageRef) -> Result<CardContent, DeliveryError> {
+        let mark = self.channel.card_mark(card).await;
+        self.edit_with_mark(card, mark).await
+    }
+
     /// A card that is over is closed also where the bot may not look at it: nothing is executed on it any more.
-    pub(super) async fn edit(&self, card: MessageRef, content: &CardContent) -> Result<(), DeliveryError> {
-        let mark = match self.channel.card_mark(card).await {
+    async fn edit_with_mark(
+        &self,
+        card: MessageRef,
+        mark: Result<Option<CardMark>, DeliveryError>,
+    ) -> Result<CardContent, DeliveryError> {
+        let content = self.newest();
+        let mark = match mark {
             Err(DeliveryError::Refused(_)) if !content.request.is_open() => None,
             mark => mark?,
         };
         match mark {
             Some(mark) if mark != CardMark::of(&content.request) => {
                 self.report(EngineInput::MarkSeen { card, mark }).await;
-                Ok(())
             }
-            _ => self.channel.edit_card(card, content).await,
+            _ => self.channel.edit_card(card, &content).await?,
         }
+        Ok(content)
     }
 }
 
@@ -53,9 +81,12 @@ impl Engine {
             }
             return Ok(());
         };
-        let request = self.store.get(id).filter(|request| request.is_open());
-        if request.is_none_or(|request| CardMark::of(request) == mark) {
+        let Some(request) = self.store.get(id).filter(|request| CardMark::of(request) != mark) else {
             return Ok(());
+        };
+        if !request.is_open() {
+            // Too late to give the request up, but people must know.
+            return self.another_process_seen(card.channel).await;
         }
         if self.may_have_ended(id) {
             // What the channel shows comes first. An edit of this process may hide the mark by then.

@@ -17,13 +17,14 @@ use super::input::EngineInput;
 use super::ports::{AnswerMessage, CardContent, DeliveryError, IncidentChannel, MessageRef, Responder};
 use super::refusal::Refusal;
 use super::reminder::{Mention, mention_until_posted};
+use super::vote_reactions::VoteReactionRetry;
 use crate::common::error_causes::with_causes;
 use crate::domain::ids::{MessageId, RequestId};
 use crate::domain::request::RequestState;
 
 /// How long to wait before the next attempt after a failure: doubled from the first to the last.
-const FIRST_RETRY: Duration = Duration::from_millis(500);
-const LAST_RETRY: Duration = Duration::from_secs(10);
+pub(super) const FIRST_RETRY: Duration = Duration::from_millis(500);
+pub(super) const LAST_RETRY: Duration = Duration::from_secs(10);
 /// The same after Discord refused a call, because refused calls count against the bot. Once people allow it again, the message
 /// is posted within 30 s.
 const LAST_REFUSED_RETRY: Duration = Duration::from_secs(15);
@@ -79,7 +80,7 @@ impl CardPublisher {
         }
     }
 
-    fn newest(&self) -> CardContent {
+    pub(super) fn newest(&self) -> CardContent {
         self.cards.borrow().clone()
     }
 
@@ -223,26 +224,36 @@ impl CardPublisher {
                     let slot = if is_refused { Instant::now() } else { self.throttle.reserve().await };
                     tokio::select! {
                         biased;
-                        () = self.until_decided() => continue,
+                        () = self.until(is_decided) => continue,
                         () = sleep_until(slot) => {}
                     }
-                    let newest = self.newest();
-                    match self.edit(card, &newest).await {
-                        Ok(()) => (retry, is_refused) = (FIRST_RETRY, false),
-                        Err(DeliveryError::Gone) => self.report_card_missing().await,
+                    // The card must show a decision without delay.
+                    let Some(edited) = self.edit_unless(is_decided, card).await else { continue };
+                    match edited {
+                        Ok(newest) => {
+                            (retry, is_refused) = (FIRST_RETRY, false);
+                            shown = Some(newest);
+                        }
+                        Err(DeliveryError::Gone) => {
+                            self.report_card_missing().await;
+                            shown = Some(content);
+                        }
+                        Err(DeliveryError::Invalid(error)) => {
+                            error!(error = %with_causes(&*error), "Discord rejected what the card would show now");
+                            shown = Some(content);
+                        }
                         Err(error) => {
                             is_refused = matches!(error, DeliveryError::Refused(_));
                             self.wait_after(&error, "edit", &mut retry).await;
                             continue;
                         }
                     }
-                    shown = Some(newest);
                 }
                 // Most executions are over in a moment, and the next edit shows the outcome.
                 RequestState::Executing { .. } if !is_execution_shown => {
                     is_execution_shown = true;
                     if timeout(SHOW_EXECUTION_AFTER, self.until_ended()).await.is_err()
-                        && let Err(error) = self.edit(card, &self.newest()).await
+                        && let Some(Err(error)) = self.edit_unless(is_over, card).await
                     {
                         warn!(?error, "the card does not say that the request is being executed");
                     }
@@ -264,31 +275,7 @@ impl CardPublisher {
         }
     }
 
-    /// Puts the two reactions on the card. If that fails people can still react, so nothing waits for the next attempt.
-    async fn add_vote_reactions(
-        &mut self,
-        card: MessageRef,
-        retry: Option<VoteReactionRetry>,
-    ) -> Option<VoteReactionRetry> {
-        match self.channel.add_vote_reactions(card).await {
-            Ok(()) => None,
-            Err(DeliveryError::Gone) => {
-                self.report_card_missing().await;
-                None
-            }
-            Err(DeliveryError::UnknownEmoji) => {
-                error!("an emoji of [approval] approve or deny does not exist");
-                self.report(EngineInput::VoteEmojiMissing { request: self.request }).await;
-                None
-            }
-            Err(error) => {
-                warn!(?error, "the reactions could not be added; trying again later");
-                retry.map(VoteReactionRetry::later)
-            }
-        }
-    }
-
-    async fn report_card_missing(&self) {
+    pub(super) async fn report_card_missing(&self) {
         self.report(EngineInput::CardMissing { request: self.request }).await;
     }
 
@@ -300,21 +287,22 @@ impl CardPublisher {
         let mut is_closed = card.is_none();
         let mut retry = FIRST_RETRY;
         while let Err(error) = self.channel.post_result(&content).await {
-            if matches!(error, DeliveryError::Gone) {
-                warn!("the channel is gone; the result cannot be posted");
+            if never_succeeds(&error) {
+                error!(error = %with_causes(&error), "the result cannot be posted");
                 break;
             }
             // Where nothing may be posted any more, cards can still be edited.
             if let Some(card) = card.filter(|_| !is_closed) {
-                is_closed = self.edit(card, &content).await.is_ok();
+                is_closed = self.edit(card).await.is_ok();
             }
             self.wait_after(&error, "result", &mut retry).await;
         }
         debug!("result posted");
         if let Some(card) = card.filter(|_| !is_closed) {
             let mut retry = FIRST_RETRY;
-            while let Err(error) = self.edit(card, &content).await {
-                if matches!(error, DeliveryError::Gone) {
+            while let Err(error) = self.edit(card).await {
+                if never_succeeds(&error) {
+                    warn!(error = %with_causes(&error), "the card cannot be closed");
                     break;
                 }
                 self.wait_after(&error, "closed card", &mut retry).await;
@@ -324,13 +312,12 @@ impl CardPublisher {
     }
 
     async fn until_ended(&mut self) {
-        // The sender is dropped only when the engine is gone; there is nothing to wait for then.
-        let _ = self.cards.wait_for(|card| card.request.resolution().is_some()).await;
+        self.until(is_over).await;
     }
 
-    /// Waits until the request is no longer open, because the card must show that without delay.
-    async fn until_decided(&mut self) {
-        let _ = self.cards.wait_for(|card| !card.request.is_open()).await;
+    pub(super) async fn until(&mut self, holds: fn(&CardContent) -> bool) {
+        // The sender is dropped only when the engine is gone; there is nothing to wait for then.
+        let _ = self.cards.wait_for(holds).await;
     }
 
     /// Waits before the next attempt. A decision about an open request, and its end, cut the wait short.
@@ -349,11 +336,23 @@ impl CardPublisher {
             return;
         }
         let was_open = state == RequestState::Open;
-        let is_over = |card: &CardContent| card.request.resolution().is_some();
-        let is_next = |card: &CardContent| is_over(card) || was_open && !card.request.is_open();
+        let is_next = |card: &CardContent| is_over(card) || was_open && is_decided(card);
         // When the engine is gone there is nothing to wait for.
         let _ = timeout(wait, self.cards.wait_for(is_next)).await;
     }
+}
+
+fn is_decided(card: &CardContent) -> bool {
+    !card.request.is_open()
+}
+
+fn is_over(card: &CardContent) -> bool {
+    card.request.resolution().is_some()
+}
+
+/// Whether another attempt would fail in the same way.
+fn never_succeeds(error: &DeliveryError) -> bool {
+    matches!(error, DeliveryError::Gone | DeliveryError::Invalid(_))
 }
 
 /// What became of the card.
@@ -364,26 +363,4 @@ enum PostedCard {
     Missing,
     /// There can be none, and the person who asked was told why.
     Refused,
-}
-
-/// When to put the two reactions on the card, and how long to wait after a failure.
-struct VoteReactionRetry {
-    at: Instant,
-    wait: Duration,
-}
-
-impl Default for VoteReactionRetry {
-    fn default() -> Self {
-        Self { at: Instant::now(), wait: FIRST_RETRY }
-    }
-}
-
-impl VoteReactionRetry {
-    fn is_due(&self) -> bool {
-        self.at <= Instant::now()
-    }
-
-    fn later(self) -> Self {
-        Self { at: Instant::now() + self.wait, wait: (self.wait * 2).min(LAST_RETRY) }
-    }
 }

@@ -20,7 +20,7 @@
 //! | `execution` | signal, confirm, resolve |
 //! | `reminder` | mentions the approvers in replies to a card |
 //! | `monitor` | keeps cards current |
-//! | `card_publisher`, `edit_throttle` | brings a request's card and result to the channel; spaces out edits |
+//! | `card_publisher`, `vote_reactions`, `edit_throttle` | brings a request's card and result to the channel; puts the two reactions on it; spaces out edits |
 //! | `resume` | resumes unfinished requests after a restart |
 //! | `unknown_cards` | cards that the ledger does not know |
 //! | `log` | what the log says about requests |
@@ -52,6 +52,7 @@ mod resume;
 mod store;
 pub mod targets;
 mod unknown_cards;
+mod vote_reactions;
 
 pub use engine::{Engine, EngineExit};
 pub use handle::EngineHandle;

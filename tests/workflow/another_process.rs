@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use killgate::domain::ids::MessageId;
 use killgate::domain::outcome::Outcome;
+use killgate::workflow::ports::ChannelAlert;
 use tokio::time::sleep;
 
 use crate::conversation::{ana_asks, approves, calm, count, outcomes, while_the_bot_lives};
@@ -55,4 +56,7 @@ fn a_request_that_lapses_leaves_the_card_of_another_process_as_it_is() {
     assert_eq!(outcomes(&world), [Outcome::Lapsed]);
     assert_eq!(count(&world, |fact| matches!(fact, Fact::Announced { .. })), 1);
     assert_eq!(edits(&world), 0);
+    let is_about_the_other =
+        |fact: &Fact| matches!(fact, Fact::Alerted { alert: ChannelAlert::AnotherProcess });
+    assert_eq!(count(&world, is_about_the_other), 1);
 }

@@ -59,8 +59,13 @@ pub(super) fn is_on_standby(card: &CardContent) -> bool {
 
 /// `application now billing, was idle in transaction, now `: what is followed by its state. Empty where nothing changed.
 fn change_text(asked: &Session, session: &Session) -> String {
-    let application = (asked.application != session.application)
-        .then(|| format!("application now {}, ", quoted_name(&session.application)));
+    let application = (asked.application != session.application).then(|| {
+        if session.application.is_empty() {
+            "now without an application name, ".to_owned()
+        } else {
+            format!("application now {}, ", quoted_name(&session.application))
+        }
+    });
     let state = (asked.state != session.state).then(|| format!("was {}, now ", state_words(asked.state)));
     application.into_iter().chain(state).collect()
 }

@@ -14,6 +14,9 @@ discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(os.environ["DISCORD_
 class Ask(discord.ui.View):
     """A question with a button for its answer."""
 
+    def __init__(self):
+        super().__init__(timeout=None)
+
     @discord.ui.button(label="Yes", custom_id="yes")
     async def yes(self, interaction: discord.Interaction, _button: discord.ui.Button):
         await interaction.response.edit_message(content=f"{interaction.user.name} said yes", view=None)
@@ -25,6 +28,8 @@ class Bot(discord.Client):
         self.tree = app_commands.CommandTree(self)
 
     async def setup_hook(self):
+        # The button may be pressed before the library has read the answer to the call that sent it.
+        self.add_view(Ask())
         guild = discord.Object(int(os.environ["DISCORD_GUILD"]))
         self.tree.copy_global_to(guild=guild)
         await self.tree.sync(guild=guild)
