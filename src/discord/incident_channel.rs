@@ -63,22 +63,15 @@ impl IncidentChannel for DiscordIncidentChannel {
     async fn find_messages(&self, request: &Request) -> Result<RequestMessages, DeliveryError> {
         let channel = channel_id(request.details.channel);
         let mut found = RequestMessages::default();
-        self.search(request, |message, marked| match marked {
-            MarkedMessage::OpenCard => found.card = Some(MessageId(message.id.get())),
-            MarkedMessage::ClosedCard => {
-                found.card = Some(MessageId(message.id.get()));
-                found.ending = Some(first_line(message));
-            }
-            MarkedMessage::Result => found.ending = Some(first_line(message)),
-            MarkedMessage::Mention | MarkedMessage::Reminder | MarkedMessage::Note => {}
-        })
-        .await?;
+        self.search(request, |message, marked| note_found(&mut found, message, marked)).await?;
         // Without the permission to read the history, a channel looks empty (Discord documentation, "Get Channel
         // Messages"). Asked for one message, Discord says that the permission is missing.
         if let Some(card) = request.card.filter(|_| found == RequestMessages::default()) {
-            let message = self.api.message(channel, message_id(card)).await;
-            message.map_err(delivery_error)?;
-            return Err(DeliveryError::Gone);
+            let message = self.api.message(channel, message_id(card)).await.map_err(delivery_error)?;
+            match read_mark(&message.content, request) {
+                Some(marked) => note_found(&mut found, &message, marked),
+                None => found.is_card_replaced = true,
+            }
         }
         Ok(found)
     }
@@ -346,6 +339,18 @@ impl DiscordIncidentChannel {
                 _ => return Ok(()),
             }
         }
+    }
+}
+
+fn note_found(found: &mut RequestMessages, message: &ChannelMessage, marked: MarkedMessage) {
+    match marked {
+        MarkedMessage::OpenCard => found.card = Some(MessageId(message.id.get())),
+        MarkedMessage::ClosedCard => {
+            found.card = Some(MessageId(message.id.get()));
+            found.ending = Some(first_line(message));
+        }
+        MarkedMessage::Result => found.ending = Some(first_line(message)),
+        MarkedMessage::Mention | MarkedMessage::Reminder | MarkedMessage::Note => {}
     }
 }
 

@@ -227,6 +227,17 @@ impl Resolution {
         }
     }
 
+    /// The same, with this detail about the session at `index`.
+    #[must_use]
+    pub fn with_detail(mut self, index: usize, detail: String) -> Self {
+        let remark = self.remark().map_or(String::new(), |remark| format!("; {remark}"));
+        if let Some(backend) = self.backends.get_mut(index) {
+            backend.detail = detail;
+            self.detail = format!("{}{remark}", summary(&self.backends));
+        }
+        self
+    }
+
     /// What `detail` adds to the outcomes of the sessions.
     pub fn remark(&self) -> Option<&str> {
         self.detail.strip_prefix(&summary(&self.backends))?.strip_prefix("; ")

@@ -24,7 +24,7 @@ use crate::domain::request::RequestState;
 
 /// How long to wait before the next attempt after a failure: doubled from the first to the last.
 pub(super) const FIRST_RETRY: Duration = Duration::from_millis(500);
-pub(super) const LAST_RETRY: Duration = Duration::from_secs(10);
+const LAST_RETRY: Duration = Duration::from_secs(10);
 /// The same after Discord refused a call, because refused calls count against the bot. Once people allow it again, the message
 /// is posted within 30 s.
 const LAST_REFUSED_RETRY: Duration = Duration::from_secs(15);
@@ -179,11 +179,16 @@ impl CardPublisher {
         if is_told { PostedCard::Refused } else { PostedCard::Missing }
     }
 
-    /// `None` if the request has ended, its result is in the channel, and its card is not. `is_by_itself` becomes true before
+    /// `None` if the request has ended, and its card is not in the channel and cannot be posted any more. `is_by_itself` becomes true before
     /// the card is posted, since the answer to that may be lost.
     async fn find_or_post(&mut self, is_by_itself: &mut bool) -> Result<Option<MessageId>, DeliveryError> {
         let content = self.newest();
         let found = self.channel.find_messages(&content.request).await?;
+        if found.is_card_replaced {
+            self.report(EngineInput::CardReplaced { request: self.request }).await;
+            self.until_ended().await;
+            return Ok(None);
+        }
         match (found.card, found.ending) {
             (card, Some(ending)) => {
                 if content.request.resolution().is_none() {
@@ -236,11 +241,11 @@ impl CardPublisher {
                         }
                         Err(DeliveryError::Gone) => {
                             self.report_card_missing().await;
-                            shown = Some(content);
+                            shown = Some(content.clone());
                         }
                         Err(DeliveryError::Invalid(error)) => {
                             error!(error = %with_causes(&*error), "Discord rejected what the card would show now");
-                            shown = Some(content);
+                            shown = Some(content.clone());
                         }
                         Err(error) => {
                             is_refused = matches!(error, DeliveryError::Refused(_));
@@ -327,9 +332,7 @@ impl CardPublisher {
             DeliveryError::Postponed { wait, .. } => (*wait).max(*retry),
             _ => *retry,
         };
-        // A refusal lasts until people change permissions, and repeated refusals count against the bot.
-        let last = if matches!(error, DeliveryError::Refused(_)) { LAST_REFUSED_RETRY } else { LAST_RETRY };
-        *retry = (*retry * 2).min(last);
+        *retry = (*retry * 2).min(longest_retry(error));
         let state = self.newest().request.state;
         if matches!(state, RequestState::Ended { .. }) {
             sleep(wait).await;
@@ -348,6 +351,11 @@ fn is_decided(card: &CardContent) -> bool {
 
 fn is_over(card: &CardContent) -> bool {
     card.request.resolution().is_some()
+}
+
+/// A refusal lasts until people change permissions, and repeated refusals count against the bot.
+pub(super) fn longest_retry(error: &DeliveryError) -> Duration {
+    if matches!(error, DeliveryError::Refused(_)) { LAST_REFUSED_RETRY } else { LAST_RETRY }
 }
 
 /// Whether another attempt would fail in the same way.

@@ -95,6 +95,7 @@ impl Engine {
             EngineInput::AnsweredElsewhere { request } => self.answered_elsewhere(request).await?,
             EngineInput::AnotherProcessSeen { channel } => self.another_process_seen(channel).await?,
             EngineInput::MarkSeen { card, mark } => self.mark_seen(card, mark).await?,
+            EngineInput::CardReplaced { request } => self.card_replaced(request).await?,
             EngineInput::UnknownCardFound { card, mark } => self.unknown_card_found(card, mark),
             EngineInput::VoteEmojiMissing { request } => {
                 if let Some(open) = self.open_requests.get_mut(&request) {
@@ -227,6 +228,7 @@ impl Engine {
     }
 
     async fn execution_finished(&mut self, id: RequestId, resolution: Resolution) -> Result<(), LedgerError> {
+        let resolution = self.name_who_ended(id, resolution);
         self.apply(id, DecisionInput::Finish(resolution)).await?;
         if let Some(open) = self.open_requests.get_mut(&id) {
             open.is_executing = false;
@@ -264,6 +266,7 @@ fn is_reported_once(input: &EngineInput) -> bool {
             | EngineInput::EndingFound { .. }
             | EngineInput::AnsweredElsewhere { .. }
             | EngineInput::MarkSeen { .. }
+            | EngineInput::CardReplaced { .. }
             | EngineInput::CardRejected { .. }
             | EngineInput::CardMissing { .. }
             | EngineInput::MessageDeleted { .. }

@@ -35,6 +35,8 @@ pub enum EngineInput {
     ReactionRemoved { card: MessageRef, vote: Vote, reaction: UserReaction },
     /// All reactions of this kind (of every kind for `None`) were taken off a message.
     ReactionsCleared { card: MessageRef, vote: Option<Vote> },
+    /// The message of the card shows another card, or something else.
+    CardReplaced { request: RequestId },
     /// A message was deleted.
     MessageDeleted { card: MessageRef },
     /// A channel was deleted.

@@ -10,9 +10,10 @@ use super::engine::Engine;
 use super::input::EngineInput;
 use super::ports::{LedgerError, SessionOnCard, TargetUnreachable};
 use super::released::KnownWaiters;
+use super::store::RequestStore;
 use crate::domain::binding::{self, BindingStatus};
 use crate::domain::decision::DecisionInput;
-use crate::domain::event::{RequestDetails, RequestedBackend};
+use crate::domain::event::{RequestDetails, RequestedBackend, Resolution};
 use crate::domain::identity::Pid;
 use crate::domain::ids::RequestId;
 use crate::domain::lock_graph::LockGraph;
@@ -209,6 +210,21 @@ impl Engine {
         Ok(())
     }
 
+    /// Says of each session that had ended before the signal which other request ended it.
+    pub(super) fn name_who_ended(&self, id: RequestId, mut resolution: Resolution) -> Resolution {
+        let Some(details) = self.store.get(id).map(|request| &request.details) else { return resolution };
+        for (index, backend) in details.backends.iter().enumerate() {
+            let is_over = resolution
+                .backends
+                .get(index)
+                .is_some_and(|ended| matches!(ended.outcome, Outcome::Gone | Outcome::MovedOn));
+            if is_over && let Some(by) = who_ended(&self.store, id, details, backend) {
+                resolution = resolution.with_detail(index, by);
+            }
+        }
+        resolution
+    }
+
     /// A request lapses when none of its sessions is left.
     async fn observe_request(
         &mut self,
@@ -224,9 +240,10 @@ impl Engine {
                 continue;
             }
             is_changed = true;
-            let other = self.store.all().find(|other| other.id != id && has_ended(other, details, backend));
-            if let (Some(lapsed), Some(other)) = (&mut monitored.on_card.lapsed, other) {
-                *lapsed = format!("request #{} ended session {}", other.id, backend.identity.pid);
+            if let (Some(lapsed), Some(by)) =
+                (&mut monitored.on_card.lapsed, who_ended(&self.store, id, details, backend))
+            {
+                *lapsed = by;
             }
         }
         let lapsed: Option<Vec<_>> =
@@ -240,6 +257,17 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// Which other request than `id` ended the session of `backend`, in words.
+fn who_ended(
+    store: &RequestStore,
+    id: RequestId,
+    details: &RequestDetails,
+    backend: &RequestedBackend,
+) -> Option<String> {
+    let other = store.all().find(|other| other.id != id && has_ended(other, details, backend))?;
+    Some(format!("request #{} ended session {}", other.id, backend.identity.pid))
 }
 
 /// Whether `other` ended the session of `backend`, or the query that was shown, or is about to.

@@ -216,6 +216,8 @@ pub struct RequestMessages {
     pub card: Option<MessageId>,
     /// The first line of its closed card or of its result.
     pub ending: Option<String>,
+    /// Whether the message of its card shows something else now.
+    pub is_card_replaced: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

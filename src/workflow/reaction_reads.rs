@@ -9,17 +9,17 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::sleep;
 use tracing::Instrument;
 
 use super::input::{EngineInput, FetchedReactions};
 use super::log;
 use super::ports::{MessageRef, ReactionKind, UserReaction, Vote};
-use super::reaction_reader::{Reader, check_quorum, look_up_all, read_until_done};
+use super::reaction_reader::{CardRead, FirstAttempt, Reader, check_quorum, look_up_all};
 use crate::domain::decision::CardReactions;
 use crate::domain::ids::UserId;
 
-/// After how long people are told why a card cannot be read.
+/// How long after the first attempt people are told why a card cannot be read. A card that waits for its turn does not fail.
 const OVERDUE_AFTER: Duration = Duration::from_secs(10);
 
 /// What is known about the reactions on one card.
@@ -54,7 +54,7 @@ enum ReadState {
         changed: BTreeSet<(Vote, UserReaction)>,
         /// Why the last attempt failed, also the last attempt to find the card.
         failure: Option<String>,
-        since: Instant,
+        first_attempt: FirstAttempt,
         /// Whether that takes so long that people are told.
         is_overdue: bool,
     },
@@ -74,30 +74,51 @@ impl ReactionReads {
     /// takes long.
     pub(super) fn begin(&mut self, reader: &Reader, card: Option<MessageRef>) {
         self.newest += 1;
-        let (failure, since, is_overdue) = match std::mem::take(&mut self.state) {
-            ReadState::Reading { failure, since, is_overdue, .. } => (failure, since, is_overdue),
-            ReadState::Complete => (None, Instant::now(), false),
+        let (failure, first_attempt, is_overdue) = match std::mem::take(&mut self.state) {
+            ReadState::Reading { failure, first_attempt, is_overdue, .. } => {
+                (failure, first_attempt, is_overdue)
+            }
+            ReadState::Complete => (None, FirstAttempt::default(), false),
         };
-        self.state = ReadState::Reading { changed: BTreeSet::new(), failure, since, is_overdue };
+        self.state = ReadState::Reading {
+            changed: BTreeSet::new(),
+            failure,
+            first_attempt: first_attempt.clone(),
+            is_overdue,
+        };
         self.unknown_denying.clear();
         self.tasks.abort_all();
         self.settling.clear();
-        let (read, reader, urgent) = (self.newest, reader.clone(), Arc::clone(&self.urgent));
-        let uncounted = self.uncounted_denying.clone();
         let span = log::request_span(reader.request);
+        let (read, reader) = (self.newest, reader.clone());
+        let card_read = card.map(|card| CardRead {
+            reader: reader.clone(),
+            card,
+            number: read,
+            uncounted: self.uncounted_denying.clone(),
+            urgent: Arc::clone(&self.urgent),
+            first_attempt: first_attempt.clone(),
+        });
         let reading = async move {
             let reading = async {
-                match card {
-                    Some(card) => read_until_done(reader.clone(), urgent, card, (read, &uncounted)).await,
-                    None => std::future::pending().await,
+                match card_read {
+                    Some(card_read) => card_read.until_done().await,
+                    None => {
+                        // The card is being searched for.
+                        first_attempt.note();
+                        std::future::pending().await
+                    }
                 }
             };
             tokio::pin!(reading);
-            if timeout_at(since + OVERDUE_AFTER, &mut reading).await.is_err() {
-                let request = reader.request;
-                reader.send(EngineInput::ReactionReadOverdue { request, read }).await;
-                reading.await;
+            tokio::select! {
+                biased;
+                () = &mut reading => return,
+                () = first_attempt.has_lasted(OVERDUE_AFTER) => {}
             }
+            let request = reader.request;
+            reader.send(EngineInput::ReactionReadOverdue { request, read }).await;
+            reading.await;
         };
         self.tasks.spawn(reading.instrument(span));
     }

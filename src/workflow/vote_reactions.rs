@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{error, warn};
 
-use super::card_publisher::{CardPublisher, FIRST_RETRY, LAST_RETRY};
+use super::card_publisher::{CardPublisher, FIRST_RETRY, longest_retry};
 use super::input::EngineInput;
 use super::ports::{DeliveryError, MessageRef};
 
@@ -29,7 +29,8 @@ impl CardPublisher {
             }
             Err(error) => {
                 warn!(?error, "the reactions could not be added; trying again later");
-                retry.map(VoteReactionRetry::later)
+                let last = longest_retry(&error);
+                retry.map(|retry| retry.later(last))
             }
         }
     }
@@ -52,7 +53,7 @@ impl VoteReactionRetry {
         self.at <= Instant::now()
     }
 
-    fn later(self) -> Self {
-        Self { at: Instant::now() + self.wait, wait: (self.wait * 2).min(LAST_RETRY) }
+    fn later(self, last: Duration) -> Self {
+        Self { at: Instant::now() + self.wait, wait: (self.wait * 2).min(last) }
     }
 }

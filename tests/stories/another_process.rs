@@ -82,6 +82,26 @@ async fn a_card_that_another_process_replaced_unseen_is_recognized_before_anythi
 }
 
 #[tokio::test]
+async fn a_card_that_another_process_replaced_while_the_bot_was_down_is_not_called_deleted() {
+    let mut env = TestEnv::start().await;
+    let victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+
+    env.wait_for_event(1, "posted", 1).await;
+    env.kill_bot().await;
+    env.sim.bot_edits(&card, "the card of the other process\nRequest #9 · deadbeef");
+    env.react("ben", &card, APPROVE);
+    env.start_bot().await;
+
+    let record = env.wait_for_finished(1).await;
+    assert_eq!(record["outcome"], "withdrawn", "{record}");
+    assert!(record["detail"].as_str().unwrap().contains("another process"), "{record}");
+    env.sim.eventually(LIMIT, "the channel is told", || alerts(&env).len() == 1).await;
+    assert!(card.content().contains("deadbeef"), "{}", card.content());
+    assert!(victim.still_alive().await.unwrap());
+}
+
+#[tokio::test]
 async fn a_deferral_that_another_process_has_filled_in_is_left_alone() {
     let env = TestEnv::start().await;
     let victim = env.sleeping_session().await;

@@ -262,6 +262,20 @@ async fn a_request_whose_session_was_ended_by_another_request_says_by_which() {
 }
 
 #[tokio::test]
+async fn an_approval_right_after_another_request_ended_the_session_says_which_one() {
+    let env = TestEnv::start().await;
+    let mut victim = env.sleeping_session().await;
+    let first = env.request_card("/terminate", victim.pid()).await;
+    let second = env.request_card("/cancel", victim.pid()).await;
+    env.react("ben", &first, APPROVE);
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    env.react("ben", &second, APPROVE);
+    let record = env.wait_for_finished(2).await;
+    let detail = record["detail"].as_str().unwrap();
+    assert!(detail.contains(&format!("request #1 ended session {}", victim.pid())), "{record}");
+}
+
+#[tokio::test]
 async fn several_sessions_of_a_list_are_picked_and_all_of_them_are_asked_for_at_once() {
     let env = TestEnv::start().await;
     let mut victims = pool(&env, 4).await;

@@ -207,15 +207,18 @@ impl World {
                 _ => None,
             });
             let ending = told.or(card.and_then(|(_, outcome)| outcome));
-            if request.card.is_some() && card.is_none() && ending.is_none() {
-                return Err(DeliveryError::Gone);
-            }
+            let is_unknown = card.is_none() && ending.is_none();
+            let is_card_replaced = match request.card.filter(|_| is_unknown) {
+                Some(card) if state.card(card).is_err() => return Err(DeliveryError::Gone),
+                card => card.is_some(),
+            };
             if let Some((id, _)) = card.filter(|_| self.bot == state.epoch()) {
                 state.discord.adopt(id);
             }
             Ok(RequestMessages {
                 card: card.map(|(id, _)| id),
                 ending: ending.map(|outcome| outcome.headline().to_owned()),
+                is_card_replaced,
             })
         })
         .await
