@@ -154,9 +154,10 @@ impl Story {
             48..58 => state.react(anybody, card, Vote::Approve),
             58..62 => state.react(anybody, card, Vote::Deny),
             62..84 => {
-                let voters = state.discord.voters(card, Vote::Approve);
+                let vote = if self.dice.u8(..6) == 0 { Vote::Deny } else { Vote::Approve };
+                let voters = state.discord.voters(card, vote);
                 if let Some(by) = voters.into_iter().next() {
-                    state.take_back(by, card, Vote::Approve);
+                    state.take_back(by, card, vote);
                 }
             }
             84..88 => state.clear(card, [None, Some(Vote::Approve)][self.dice.usize(..2)]),
@@ -252,10 +253,13 @@ impl Crowd {
                     // A single approver decides at once.
                     let crowd = if state.policy.approvals > 1 { 4 } else { 3 };
                     let by = everybody[self.dice.usize(..crowd)];
-                    if state.discord.voters(card, Vote::Approve).contains(&by) {
-                        state.take_back(by, card, Vote::Approve);
+                    // The ❌ of the other two decides at once.
+                    let may_deny = [IVY, ROBOT].contains(&by);
+                    let vote = if may_deny && self.dice.u8(..3) == 0 { Vote::Deny } else { Vote::Approve };
+                    if state.discord.voters(card, vote).contains(&by) {
+                        state.take_back(by, card, vote);
                     } else {
-                        state.react(by, card, Vote::Approve);
+                        state.react(by, card, vote);
                     }
                 }
             });

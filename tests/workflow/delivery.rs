@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use killgate::domain::event::Action;
 use killgate::domain::ids::{Person, UserId};
 use killgate::domain::outcome::Outcome;
 use killgate::workflow::ports::{ChannelAlert, Vote};
@@ -10,10 +11,10 @@ use tokio::time::sleep;
 
 use crate::conversation::{a_moment, ana_asks, approves, calm, count, outcomes, while_the_bot_lives};
 use crate::world::World;
-use crate::world::cast::{BEN, DBA, DORA, IVY, TARGETS};
+use crate::world::cast::{ANA, BEN, DBA, DORA, IVY, OTTO, TARGETS};
 use crate::world::facts::Fact;
 use crate::world::faults::Refusal;
-use crate::world::postgres::{Change, pid_of};
+use crate::world::postgres::{Change, PIDS, pid_of};
 
 fn edits_of_open_cards(world: &World) -> usize {
     count(world, |fact| matches!(fact, Fact::Edited { outcome: None, .. }))
@@ -179,6 +180,31 @@ fn a_channel_gets_an_explanation_every_two_seconds_at_most() {
     assert!(times.len() > 3, "{times:?}");
     let pauses = times.windows(2).map(|pair| pair[1].duration_since(pair[0]));
     assert!(pauses.clone().all(|pause| pause >= Duration::from_secs(2)), "{:?}", pauses.collect::<Vec<_>>());
+}
+
+#[test]
+fn cards_that_wait_for_their_turn_to_be_read_are_not_called_unreadable() {
+    let world = calm();
+    while_the_bot_lives(&world, async |bot| {
+        for (by, target) in [(ANA, TARGETS[0]), (OTTO, TARGETS[1])] {
+            for pid in &PIDS[..5] {
+                bot.ask(&world, by, Action::Terminate, target, *pid);
+                a_moment().await;
+            }
+        }
+        let read = |fact: &Fact| matches!(fact, Fact::Read { vote: Vote::Approve, .. });
+        let before = count(&world, read);
+        world.with(|state| {
+            state.faults.discord.slow = Duration::from_secs(1);
+            state.discord.gateway.drop_connections(false);
+            state.discord.gateway.reconnect();
+        });
+        sleep(Duration::from_secs(10)).await;
+        assert!(count(&world, read) - before < 10, "not all of them are read yet");
+        sleep(Duration::from_secs(60)).await;
+        assert_eq!(count(&world, read) - before, 10);
+    });
+    assert_eq!(count(&world, |fact| matches!(fact, Fact::Alerted { .. })), 0);
 }
 
 #[test]
