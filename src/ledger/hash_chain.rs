@@ -103,7 +103,8 @@ impl ChainTail {
     }
 }
 
-/// Nothing precedes record 1: `lowest` is the lowest number of a record. Else says which record is wrong, and why.
+/// Checks that no record precedes number 1; `lowest` is the lowest number stored. The error names the wrong record and the
+/// reason.
 pub fn verify_first(lowest: Option<i64>) -> Result<(), (u64, String)> {
     match lowest {
         Some(seq) if seq < 1 => {

@@ -252,8 +252,8 @@ pub(super) fn find_sessions() -> String {
 /// Signals with the role's own privilege. See [`signal`].
 ///
 /// Anybody can make PostgreSQL wait for a lock on a catalog, also while it looks up the names of a session that it has read. So
-/// the session and the clock are read again after that. What PostgreSQL looks up before it signals is looked up for the argument
-/// before.
+/// the session and the clock are read again after that. Computing the argument makes PostgreSQL look up first what it needs to
+/// signal.
 pub(super) fn signal_directly() -> String {
     signal(
         "coalesce((

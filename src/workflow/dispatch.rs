@@ -255,7 +255,7 @@ impl Engine {
     }
 }
 
-/// Whether nobody reports it again, and nothing else shows it.
+/// Whether the input would be lost: it is not reported again, and nothing else shows it.
 fn is_reported_once(input: &EngineInput) -> bool {
     matches!(
         input,

@@ -118,14 +118,14 @@ impl MonitoredSession {
         true
     }
 
-    /// Notes that it could not be seen: it has not ended, as far as is known. Whether the card has to say so, or why.
+    /// Notes that the session could not be seen; it may still be alive. Returns whether the card must change.
     fn note_unseen(&mut self, cause: &'static UnreachableCause) -> bool {
         self.missed = self.missed.saturating_add(1);
         let is_told = self.missed >= UNSEEN_AFTER && self.on_card.lapsed.is_none();
         is_told && self.on_card.unseen.replace(cause) != Some(cause)
     }
 
-    /// Notes that `observed` shows it, and who waits for it; whether those are others than before.
+    /// Notes that `observed` shows the session, and who waits for it. Returns whether the waiters have changed.
     fn note_seen(&mut self, pid: Pid, ObservedTarget { snapshot, now, locks }: &ObservedTarget<'_>) -> bool {
         let waiters = known_waiters(pid, snapshot, locks);
         let have_changed = self.waiters.as_ref().is_none_or(|known| !known.keys().eq(waiters.keys()));

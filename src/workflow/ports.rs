@@ -59,8 +59,9 @@ pub trait Target: Send + Sync {
         lease: &dyn Lease,
     ) -> Vec<SignalResult>;
 
-    /// The sessions that have these pids now on `server`, in the order of `pids`, from one statement. An error is about one
-    /// of them where PostgreSQL hides it, else about all: also when another server answers, which says nothing of them.
+    /// The sessions that have these pids now on `server`, in the order of `pids`, from one statement. If
+    /// PostgreSQL hides one session, only that one has an error. Any other error, such as another server answering, is about all
+    /// of them.
     async fn find_sessions(&self, server: ServerIdentity, pids: &[Pid]) -> Vec<SessionResult>;
 
     /// PostgreSQL's own words, on this server, about a pid that is not one of its backends.

@@ -79,8 +79,8 @@ fn still_waiting(ended: &BTreeSet<Pid>, others: &KnownWaiters, snapshot: &Snapsh
     others.keys().copied().filter(is_waiting).collect()
 }
 
-/// Whether a session that waits no longer got its lock, as far as that can be seen. One that is disconnected, whose
-/// transaction failed, or whose statement ended before `ended_after`, when the lock was still held, did not.
+/// Whether a session that no longer waits got its lock, as far as PostgreSQL shows it. It did not if it is disconnected, if its
+/// transaction failed, or if its statement ended before `ended_after`, when the lock was still held.
 fn is_released(waiter: &BackendIdentity, snapshot: &Snapshot, ended_after: Timestamp) -> bool {
     let same = snapshot.find(waiter.pid).filter(|session| session.backend_start == waiter.backend_start);
     let Some(session) = same.filter(|session| session.state != SessionState::IdleInTransactionAborted) else {
@@ -88,10 +88,10 @@ fn is_released(waiter: &BackendIdentity, snapshot: &Snapshot, ended_after: Times
     };
     let is_after = |time: Option<Timestamp>| time.is_some_and(|time| time >= ended_after);
     if session.query_start == waiter.query_start {
-        // Of some, as a standby's replay, PostgreSQL tells only that they wait no longer.
+        // For some, such as a standby's replay, PostgreSQL shows only that they no longer wait.
         session.state.is_running() || session.state.is_hidden() || is_after(session.state_change)
     } else {
-        // It runs or has run something else since: only after the end can that be because it got the lock.
+        // It has run something else since. If that began after the end, it got the lock.
         is_after(session.query_start)
     }
 }

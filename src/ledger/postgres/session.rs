@@ -223,8 +223,8 @@ impl ConnectionSetup for LedgerSetup {
 }
 
 impl LedgerSetup {
-    /// Renews the lease under an epoch of this connection; `None` if another replica has taken over. The answer to an earlier
-    /// attempt may have been lost, and one may still be on its way: only higher epochs of this replica follow each other.
+    /// Renews the lease under an epoch of this connection; `None` if another replica has taken over. An earlier attempt may have
+    /// succeeded without an answer, or still be on its way, so each attempt uses a higher epoch.
     async fn raise_epoch(&self, client: &Client) -> Result<Option<i64>, Error> {
         let attempt = self.attempts.fetch_add(1, Ordering::Relaxed) + 1;
         let epoch = self.first_epoch + attempt * RECONNECTION_STEP;
