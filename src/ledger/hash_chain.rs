@@ -82,8 +82,8 @@ impl ChainTail {
         Ok(recorded)
     }
 
-    /// Checks that the last record stored is the one that ends here, and unchanged; else says which record is wrong,
-    /// and why.
+    /// Checks that the last stored record is the one that this chain ends with, and unchanged. The error names the wrong record
+    /// and the reason.
     pub fn confirm(&self, last: Option<&StoredRecord>) -> Result<(), (u64, String)> {
         let mut found = Self::default();
         if let Some(StoredRecord { seq, line }) = last {

@@ -28,7 +28,7 @@ impl PendingState {
 /// can delay that.
 const SEARCHED_PERIOD: Duration = Duration::from_hours(24);
 
-/// Requests that expire or ended later are searched for in the chain when the last record is of the time `last`.
+/// A start searches the chain for requests that expire or ended later than this. `last` is the time of the last record.
 pub fn searched_since(last: Timestamp) -> Timestamp {
     last.minus(SEARCHED_PERIOD)
 }

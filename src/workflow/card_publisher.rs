@@ -282,7 +282,7 @@ impl CardPublisher {
     /// Posts the result, then makes the card show it.
     async fn deliver_result(&mut self, card: Option<MessageRef>) {
         let mut content = self.newest();
-        // That the card was posted may not have been recorded before the request ended.
+        // The request may have ended before the posting of its card was recorded.
         content.request.card = card.map(|card| card.message);
         let mut is_closed = card.is_none();
         let mut retry = FIRST_RETRY;

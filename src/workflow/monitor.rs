@@ -26,7 +26,7 @@ use crate::domain::waiters::WaiterSummary;
 
 /// How often each target with open requests is observed. An end must be seen within 15 s.
 pub(super) const OBSERVE_EVERY: Duration = Duration::from_secs(4);
-/// After how many observations in a row that do not show a session its card says so. A single one that fails changes nothing.
+/// How many observations in a row must miss a session before its card says so. A single failed one changes nothing.
 const UNSEEN_AFTER: u32 = 2;
 
 /// What is known of one session of an open request.
@@ -36,7 +36,7 @@ pub(super) struct MonitoredSession {
     order: Option<u64>,
     /// How many observations in a row have not shown it.
     missed: u32,
-    /// Those that wait for it; `None` until it is seen.
+    /// The sessions that wait for it; `None` until it is seen.
     pub(super) waiters: Option<KnownWaiters>,
     /// What the card shows of it besides what was recorded.
     pub(super) on_card: SessionOnCard,
@@ -66,7 +66,7 @@ impl MonitoredSession {
         monitored.collect()
     }
 
-    /// Updates it with what was observed; whether anything changed that the card shows.
+    /// Updates it with what was observed. Returns whether the card must change.
     fn observe(
         &mut self,
         details: &RequestDetails,

@@ -73,7 +73,7 @@ const CONSEQUENCES: &[Consequence] = &[
     },
 ];
 
-/// What the special sentences about several sessions may take of the 1,024 characters of a field (Discord documentation,
+/// How many of a field's 1,024 characters the special sentences about several sessions may take (Discord documentation,
 /// "Embed Limits").
 const MAX_LENGTH: usize = 650;
 /// Of several sessions; the report of `killgate audit` has every session.
@@ -123,7 +123,7 @@ pub(super) fn consequences_of_several(action: Action, sessions: &[Situation<'_>]
     sentences.join("\n")
 }
 
-/// What came true when sessions of the card were ended. Those of several with the same sentence are named together.
+/// What came true when sessions of the card were ended. Sessions with the same sentence are named together.
 pub(super) fn what_came_true(card: &CardContent) -> Vec<String> {
     let details = &card.request.details;
     let ended = card.request.resolution().map(|resolution| &resolution.backends[..]).unwrap_or_default();

@@ -55,9 +55,9 @@ pub(super) struct LedgerStatements {
 }
 
 struct LedgerSetup {
-    /// That of the takeover.
+    /// The epoch of the takeover.
     first_epoch: i64,
-    /// How often the connection was opened again, or that was tried.
+    /// How often a new connection has tried to raise the epoch.
     attempts: AtomicI64,
     high_water_mark: HighWaterMark,
     deposed: watch::Sender<bool>,
@@ -101,7 +101,7 @@ impl LedgerSession {
             _ if self.is_deposed() => return Err(LedgerError::Deposed),
             ConnectionStatus::Up(_) => deadline,
             ConnectionStatus::Connecting => deadline.min(Instant::now() + REOPENED_WITHIN),
-            // Whoever waits for the ledger waits for one caller after the other, so each fails at once.
+            // Callers wait in turn for the ledger. So while the connection is down, each fails at once.
             ConnectionStatus::Down(unreachable) => return Err(not_recorded(unreachable.clone())),
         };
         let acquired = self.connection.acquire(deadline).await;
@@ -125,7 +125,7 @@ impl LedgerSession {
     pub(super) fn deposed(&self) -> impl Future<Output = ()> + Send + 'static {
         let mut deposed = self.deposed.subscribe();
         async move {
-            // It fails only when the session is dropped, and then it is over as well.
+            // An error means that the session was dropped, so it is over as well.
             let _ = deposed.wait_for(|deposed| *deposed).await;
         }
     }
