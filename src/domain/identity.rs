@@ -58,7 +58,7 @@ pub struct ServerIdentity {
 }
 
 impl ServerIdentity {
-    /// Whether both are the same server since the same start, as far as that is known.
+    /// Whether both are the same server since the same start, as far as known.
     pub fn is_same(self, other: Self) -> bool {
         self.postmaster_start == other.postmaster_start && !self.is_of_another_system(other)
     }

@@ -24,7 +24,7 @@ pub(super) struct Situation<'a> {
     pub(super) session: &'a Session,
     /// How many sessions wait for it, directly or through others.
     pub(super) waiters: u32,
-    /// Who they are, as far as that is known.
+    /// Who they are, as far as known.
     pub(super) queue: &'a WaiterSummary,
     /// When the session was seen, by the server's clock.
     pub(super) now: Timestamp,
