@@ -53,7 +53,7 @@ fn sqlite(file: &str, paths: &BasePath) -> Result<PathBuf, String> {
         return Err("a ledger in memory would be lost".to_owned());
     }
     if file.contains('?') {
-        return Err("parameters are not taken".to_owned());
+        return Err("parameters are not allowed".to_owned());
     }
     let path = paths.resolve(file)?;
     if path.is_dir() {

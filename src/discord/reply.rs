@@ -208,9 +208,9 @@ impl InteractionReply {
                 Ok(message)
             }
             ReplyState::Deferred if body.is_ephemeral() && self.visibility != ReplyVisibility::Ephemeral => {
-                // A public deferral cannot become ephemeral, so it is deleted and the answer is sent as a new message. The
-                // first message after one that still loads would be as public as that (Discord documentation, "Create Followup
-                // Message"). A deferral in place shows nothing that needs to be deleted.
+                // A public deferral cannot become ephemeral, so it is deleted and the answer is sent as a new message. Discord
+                // makes the first follow-up to a loading answer as public as that answer (Discord documentation, "Create
+                // Followup Message"). A deferral in place shows nothing that needs to be deleted.
                 if self.visibility == ReplyVisibility::Public {
                     self.remove_deferral(ANSWERED_PRIVATELY).await?;
                 }

@@ -23,7 +23,7 @@ pub struct NewRequest {
     pub action: Action,
     /// At least one.
     pub sessions: Vec<SessionSelector>,
-    /// Pids that another target has instead of this one, and its name, as far as that was looked up.
+    /// The pids that only another target has, each with that target's name, as far as known.
     pub elsewhere: BTreeMap<Pid, String>,
     /// What a terminate is bound to; `None` leaves it to how long each session has been in its transaction.
     pub bound_to: Option<Binding>,
@@ -35,7 +35,7 @@ pub struct NewRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionSelector {
     pub pid: Pid,
-    /// The start of the backend that the person saw, if it is known: they mean no later one with the same pid.
+    /// When the backend that the person saw started, if known. A later backend with this pid is not meant.
     pub backend_start: Option<Timestamp>,
 }
 
@@ -88,7 +88,7 @@ impl SessionSelector {
 }
 
 impl CreationError {
-    /// The session that is protected, where that is why.
+    /// The pid of the protected session, if protection is the reason.
     pub fn protected_pid(&self) -> Option<Pid> {
         match self {
             Self::Protected { pid, .. } => Some(*pid),
@@ -96,7 +96,7 @@ impl CreationError {
         }
     }
 
-    /// Under which reason the attempt is recorded; `None` for a mistake that attempts nothing.
+    /// The reason to record for the attempt; `None` if it is only a mistake, which is not recorded.
     pub fn attempt_reason(&self) -> Option<RefusalReason> {
         match self {
             Self::NotARequester => Some(RefusalReason::NotARequester),

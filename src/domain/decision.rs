@@ -28,7 +28,7 @@ pub enum DecisionInput<'a> {
     Deny { by: &'a Person, source: ReactionSource },
     /// The reactions on the card were read.
     ReconcileReactions(&'a CardReactions),
-    /// The approvers were looked up again, because the request is not executed by the reaction that made them enough.
+    /// The approvers were looked up again, because the last approval did not execute the request at once.
     ConfirmQuorum(&'a QuorumCheck),
     /// Time passed.
     CheckExpiry,
@@ -187,8 +187,8 @@ fn approve(request: &Request, by: &Person, source: ReactionSource, context: Deci
         return Decision::default();
     }
     let mut events = vec![RequestEvent::ApprovalAdded { actor: by.id }];
-    // If several approvals are needed, the earlier approvers may no longer be approvers, so all are looked up again first. The
-    // same is done for a single approval that cannot be executed at once, so it is not named here.
+    // If several approvals are needed, the earlier approvers may no longer be approvers, so all are looked up again first. A
+    // single approval that cannot be executed at once is looked up again too.
     if request.approvals_needed() == 1 {
         events.extend(execution(request, vec![by.id], context));
     }
@@ -231,9 +231,9 @@ fn deny(request: &Request, by: &Person, source: ReactionSource, context: Decisio
     RequestEvent::Finished(resolution.closed_by(by.id)).into()
 }
 
-/// Makes the request agree with the reactions on its card: first what stops it, then what is left of its approvals.
-/// New approvals are decided one by one afterwards, when it is known who these people are, and nothing is executed before
-/// its approvers were looked up again.
+/// Applies the reactions read from the card: denials first, then approvals that were taken back. New approvals are decided
+/// one by one afterwards, when it is known who these people are, and nothing is executed before the approvers were looked up
+/// again.
 fn reconcile(request: &Request, reactions: &CardReactions, context: DecisionContext<'_>) -> Decision {
     let mut decision = Decision::default();
     for person in &reactions.denying {
@@ -295,8 +295,7 @@ fn execution(
     })
 }
 
-/// Records the attempt, unless it is one too many or was only read again, and notifies the person of the first one.
-/// Bots are not notified.
+/// Records the attempt, up to a limit, and not when it is only read again. Notifies a person once, and a bot never.
 fn refuse_attempt(request: &Request, by: &Person, reason: RefusalReason, source: ReactionSource) -> Decision {
     let recorded = request.attempts.get(&by.id).copied().unwrap_or(0);
     let is_repeated = source == ReactionSource::Read && (recorded > 0 || by.bot);

@@ -58,7 +58,7 @@ pub struct ServerIdentity {
 }
 
 impl ServerIdentity {
-    /// Whether both are the same server since the same start, as far as that is known.
+    /// Whether both are the same server since the same start, as far as known.
     pub fn is_same(self, other: Self) -> bool {
         self.postmaster_start == other.postmaster_start && !self.is_of_another_system(other)
     }
@@ -70,8 +70,8 @@ impl ServerIdentity {
     }
 
     /// Whether `answering` is this server after a restart, which no session survives. A standby proves nothing: it has the
-    /// identifier of its primary, whose sessions may still be alive. The same is true of a standby that was promoted since. Such a
-    /// one has usually been up since before `seen_at`, when the sessions were seen.
+    /// identifier of its primary, whose sessions may still be alive. The same is true of a standby that was promoted since. A
+    /// promoted standby usually started before `seen_at`, when the sessions were seen.
     pub fn was_restarted_as(self, answering: Self, is_standby: bool, seen_at: Timestamp) -> bool {
         let is_known = self.system_identifier != 0 && self.system_identifier == answering.system_identifier;
         is_known && !is_standby && answering.postmaster_start > self.postmaster_start.max(seen_at)

@@ -170,7 +170,7 @@ impl Session {
         self.waits_since().map(|since| now.duration_since(since))
     }
 
-    /// Since when it has waited for its lock, as far as that is known.
+    /// Since when it has waited for its lock, as far as known.
     pub fn waits_since(&self) -> Option<Timestamp> {
         let query_start = || self.waits_for_lock().then_some(self.query_start).flatten();
         self.lock_wait.as_ref().map(|wait| wait.since).or_else(query_start)

@@ -45,7 +45,7 @@ pub const LEASE_UNCONFIRMED: UnreachableCause = UnreachableCause {
                 log and at /readyz.",
 };
 pub const TOO_LATE: UnreachableCause = UnreachableCause {
-    detail: "the time in which the decision could be carried out was over before it was asked",
+    detail: "the time limit of the decision was over before the target was asked",
     next_step: "Ask again.",
 };
 

@@ -82,8 +82,8 @@ impl ChainTail {
         Ok(recorded)
     }
 
-    /// Checks that the last record stored is the one that ends here, and unchanged; else says which record is wrong,
-    /// and why.
+    /// Checks that the last stored record is the one that this chain ends with, and unchanged. The error names the wrong record
+    /// and the reason.
     pub fn confirm(&self, last: Option<&StoredRecord>) -> Result<(), (u64, String)> {
         let mut found = Self::default();
         if let Some(StoredRecord { seq, line }) = last {
@@ -103,7 +103,8 @@ impl ChainTail {
     }
 }
 
-/// Nothing precedes record 1: `lowest` is the lowest number of a record. Else says which record is wrong, and why.
+/// Checks that no record precedes number 1; `lowest` is the lowest number stored. The error names the wrong record and the
+/// reason.
 pub fn verify_first(lowest: Option<i64>) -> Result<(), (u64, String)> {
     match lowest {
         Some(seq) if seq < 1 => {

@@ -23,12 +23,12 @@ impl PendingState {
     }
 }
 
-/// How much older than the last record an expiry or an end may be, for the request to be resumed whatever the list says. An open
-/// request that expires is closed at once, and its result posted, except that an execution takes its time, that Discord is away,
-/// and that clocks are set.
+/// A start also resumes requests that expired or ended at most this long before the last record, whatever the list says. An
+/// expired request is normally closed and its result posted at once. A running execution, an outage of Discord or a changed clock
+/// can delay that.
 const SEARCHED_PERIOD: Duration = Duration::from_hours(24);
 
-/// Requests that expire or ended later are searched for in the chain when the last record is of the time `last`.
+/// A start searches the chain for requests that expire or ended later than this. `last` is the time of the last record.
 pub fn searched_since(last: Timestamp) -> Timestamp {
     last.minus(SEARCHED_PERIOD)
 }

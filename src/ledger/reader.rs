@@ -25,12 +25,12 @@ pub trait LedgerReader {
     /// The lowest number of a record: 1 in every ledger that has records and was not tampered with.
     fn lowest_seq(&mut self) -> anyhow::Result<Option<i64>>;
 
-    /// A request that a search by pid would miss or find wrongly, because the list of pids beside the chain contradicts the
-    /// records. `None` also where no such list is kept.
+    /// A request that a search by pid would miss or find wrongly, because the list of pids contradicts the records. `None` also
+    /// if the ledger keeps no such list.
     fn wrongly_indexed(&mut self) -> anyhow::Result<Option<u64>>;
 
-    /// A request that has ended, and whose result is listed neither as undelivered nor as delivered; or one that has not ended,
-    /// and whose result is listed as delivered.
+    /// A request that the delivery lists get wrong: it ended and is in neither list, or it has not ended and is listed as
+    /// delivered.
     fn wrongly_delivered(&mut self) -> anyhow::Result<Option<u64>>;
 
     /// The next records after `seq`, in order; empty at the end.

@@ -195,7 +195,7 @@ impl fmt::Display for ChainVerification {
         match self {
             Self::Intact(last) => write!(f, "intact: {}", end(last)),
             Self::Broken { seq, broken } => write!(f, "broken at record {seq}: {broken}"),
-            Self::Inconsistent { seq, problem } => write!(f, "broken beside record {seq}: {problem}"),
+            Self::Inconsistent { seq, problem } => write!(f, "inconsistent at record {seq}: {problem}"),
             Self::Short { last, acknowledged } => write!(
                 f,
                 "broken after record {}: the last acknowledged record, {acknowledged}, is missing: records were cut off or \

@@ -82,7 +82,7 @@ impl ActivityReader {
         };
         run_to_end(async move {
             let mut last = self.last_listing.lock().await;
-            // An error is shared by the callers that waited for it. An older one may be over.
+            // Callers that waited for the same listing share its error. The cause of an older error may be over.
             let is_fresh = |cached: &&CachedSnapshot| {
                 cached.began >= asked_at || cached.began >= oldest && cached.result.is_ok()
             };

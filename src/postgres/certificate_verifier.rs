@@ -18,8 +18,8 @@ pub(super) struct CertificateVerifier {
 }
 
 /// For `verify-full` and `verify-ca`: the server's certificate must be signed by a trusted authority, or be itself one of the
-/// trusted ones. The library refuses the certificate of an authority as a server's, which is what `openssl req -x509` makes,
-/// and what libpq accepts.
+/// trusted ones. The library refuses an authority's certificate as a server's. libpq accepts it, and `openssl req -x509` makes
+/// such certificates.
 #[derive(Debug)]
 pub(super) struct TrustedCertificates {
     pub(super) chain: Arc<WebPkiServerVerifier>,
@@ -39,8 +39,8 @@ impl ServerCertVerifier for CertificateVerifier {
     ) -> Result<ServerCertVerified, Error> {
         let Some(trust) = &self.trust else { return Ok(ServerCertVerified::assertion()) };
         match trust.chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
-            // The library checks the dates before this. The signature says nothing more, because the certificate was compared
-            // byte for byte; that the server has its key, the handshake shows.
+            // The library checks the dates before this. The signature proves nothing more, because the certificate was
+            // compared byte for byte. The handshake proves that the server has its key.
             Err(Error::InvalidCertificate(CertificateError::Other(other)))
                 if is_authority_as_server(&other) && trust.certificates.contains(end_entity) =>
             {

@@ -23,7 +23,7 @@ const MAX_AGE: Duration = Duration::from_millis(200);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ClockReading {
     pub(super) micros: i64,
-    /// An instant after it showed that.
+    /// An instant after the server's clock showed it.
     pub(super) read_at: Instant,
 }
 

@@ -7,11 +7,11 @@ use tokio::time::timeout;
 
 use super::connection::{ConnectOptions, PostgresConnection};
 
-/// A server without a free slot refuses the second connection; then nothing is known, and nothing is held up.
+/// The limit for the second connection. A server without a free slot refuses it; then nothing is known, and nothing waits.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Whether statements of `connection` do not stay on one backend: it has a backend in common with a second connection, which
-/// is closed at once, or changes it. A pooler in session mode gives each connection a backend of its own.
+/// Whether the statements of `connection` move between backends: it shares one with a second connection, which is closed at
+/// once, or changes its own. A pooler in session mode gives each connection a backend of its own.
 pub(super) async fn is_pooled(
     options: &ConnectOptions,
     connection: &PostgresConnection,

@@ -87,7 +87,7 @@ impl TargetSetup {
             };
             let rows = prepared.keep_reserve(client, rows).await;
             match rights {
-                // Somebody's locks hold up the query for the rights alone: those that are known hold.
+                // If somebody's lock blocks only the query for the rights, the known rights stay valid.
                 Err(error) if error.code().is_some_and(|code| LOCK_ERRORS.contains(code)) => {
                     rows.map(|()| None)
                 }

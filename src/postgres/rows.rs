@@ -28,7 +28,7 @@ pub(super) struct RawNames {
 /// What the signalling statement requires of `application_name`.
 pub(super) enum ApplicationCheck {
     Equals(Vec<u8>),
-    /// That it contains none of these.
+    /// It contains none of these.
     LacksAll(Vec<Vec<u8>>),
 }
 
@@ -49,7 +49,7 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
 }
 
 impl RawNames {
-    /// Those of a session, if all of its names are UTF-8 on the server.
+    /// The names of a session, if all of them are UTF-8 on the server.
     pub(super) fn from_session(session: &Session) -> Self {
         Self {
             user: session.user.as_deref().map(quote),
@@ -65,7 +65,7 @@ impl RawNames {
             && self.application.is_met_by(&present.application)
     }
 
-    /// Those of the session in a row.
+    /// The names of the session in a row.
     pub(super) fn from_row(row: &Row) -> Result<Self, tokio_postgres::Error> {
         Ok(Self {
             user: row.try_get("username")?,
@@ -84,7 +84,7 @@ pub(super) enum ProcessRow {
     Session(Box<Session>),
 }
 
-/// How many listings have begun. One number for the process: a reload replaces a target's connection, and not the requests.
+/// How many listings have begun. Global, because a reload replaces a target's connection but keeps the requests.
 static LOOKS: AtomicU64 = AtomicU64::new(1);
 
 /// Builds a snapshot from the rows of the listing, of which there is at least one.

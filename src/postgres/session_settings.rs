@@ -48,9 +48,9 @@ pub(super) fn set_all(version: u32, statement_timeout: Duration, lock_timeout: D
     statements
 }
 
-/// Those that can end a session before its first statement does, for the startup message. What a client asks for there
-/// comes before what a role or a database has (PostgreSQL documentation, "Parameter Interaction via the Configuration
-/// File").
+/// The settings that can end a session before its first statement sets them. They are in the startup message, where a client's
+/// settings override those of the role and the database (PostgreSQL documentation, "Parameter Interaction via the
+/// Configuration File").
 pub(super) fn startup_options(version: u32, statement_timeout: Duration) -> String {
     let ends_sessions = |name: &str| name.ends_with("_timeout");
     let settings = SETTINGS.iter().filter(|(name, _, since)| ends_sessions(name) && version >= *since);

@@ -102,9 +102,9 @@ struct Candidate<'a> {
 /// checked, byte for byte. When they have changed, or are not UTF-8, the statement has not signalled: the present ones are
 /// checked, and it is sent again.
 ///
-/// `application_name` is the client's to choose, and a session that renames itself in a loop would never have the one that
-/// was checked. So it is compared only if a rule is about it, and where possible the statement requires only that no rule
-/// can match it.
+/// The client chooses `application_name`, and a session that renames itself in a loop would never have the name that was
+/// checked. So it is compared only if a rule is about it, and where possible the statement requires only that no rule can match
+/// it.
 async fn signal_all(
     connection: &ConnectionManager<PreparedStatements>,
     window: SignalWindow,

@@ -56,9 +56,8 @@ pub(super) fn too_late() -> SignalResult {
     not_asked(&cause::TOO_LATE)
 }
 
-/// The first of the notices of so many statements that is about this process, as people read it. Several statements raise
-/// their notices on one connection, and PostgreSQL's message about a pid that is not one of its backends contains the pid in
-/// every language.
+/// The first notice about this process, as people read it. All `statements` raise their notices on one connection. PostgreSQL's
+/// message about a pid that is not one of its backends contains the pid in every language.
 pub(super) fn notice_about(notices: &[DbError], pid: Pid, statements: usize) -> Option<String> {
     let number = pid.to_string();
     let mentions =

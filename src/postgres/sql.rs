@@ -130,8 +130,8 @@ pub(super) const NAMES: &str = "
     FROM pg_catalog.pg_database";
 
 /// Takes locks that nobody else uses. Any user can fill the lock table, and then PostgreSQL itself cannot look up a role, not
-/// even to signal its session. [`SERVER`] frees them for that, in the statement that needs them. Their keys are new each time:
-/// who waits for those that are held gets none of the next.
+/// even to signal its session. [`SERVER`] frees the reserved locks in the statement that needs them. The keys are new each time,
+/// so somebody who waits for the held ones gets none of the next.
 pub(super) fn keep_locks_in_reserve() -> String {
     format!(
         "SELECT count(pg_catalog.pg_try_advisory_lock_shared((pg_catalog.random() * 9e18)::int8))
@@ -195,10 +195,9 @@ pub(super) fn listing() -> String {
     )
 }
 
-/// The sessions with the pids `$1`, an array, and those that wait for a lock if one of `$1` waits or is waited for. The
-/// others are then not looked at further, and while nobody waits they are not read at all: reading one session takes a
-/// tenth of reading a thousand. A standby's replay is not among those that `pg_blocking_pids` knows, nor those whose wait can
-/// be read by itself.
+/// The sessions with the pids `$1`, an array. If one of them waits or blocks another, also all sessions that wait for a lock.
+/// While nobody waits, no other session is read: reading one takes a tenth of reading a thousand. On a standby all are read,
+/// because `pg_blocking_pids` does not know the replay, and the replay's wait cannot be read alone.
 pub(super) fn look_up() -> String {
     format!(
         "WITH server AS ({SERVER}), waiting AS MATERIALIZED (
@@ -252,8 +251,8 @@ pub(super) fn find_sessions() -> String {
 /// Signals with the role's own privilege. See [`signal`].
 ///
 /// Anybody can make PostgreSQL wait for a lock on a catalog, also while it looks up the names of a session that it has read. So
-/// the session and the clock are read again after that. What PostgreSQL looks up before it signals is looked up for the argument
-/// before.
+/// the session and the clock are read again after that. Computing the argument makes PostgreSQL look up first what it needs to
+/// signal.
 pub(super) fn signal_directly() -> String {
     signal(
         "coalesce((

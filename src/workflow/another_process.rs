@@ -20,8 +20,8 @@ use crate::domain::request::Request;
 const ALERT_EVERY: Duration = Duration::from_hours(1);
 
 impl CardPublisher {
-    /// Makes the card show the newest content, unless another process has put its own card into the message. That may not have
-    /// been reported, and after an edit nobody could see it any more: what people approved there would count for this card.
+    /// Makes the card show the newest content, unless another process has put its own card into the message. Perhaps no
+    /// event reported that, and an edit would hide it: approvals of the other card would then count for this one.
     ///
     /// Returns the content. `None` if `is_outdated` held before anything was sent.
     pub(super) async fn edit_unless(
@@ -45,7 +45,7 @@ impl CardPublisher {
         self.edit_with_mark(card, mark).await
     }
 
-    /// A card that is over is closed also where the bot may not look at it: nothing is executed on it any more.
+    /// The card of an ended request is edited even if the bot may not read it, because nothing is executed on it any more.
     async fn edit_with_mark(
         &self,
         card: MessageRef,

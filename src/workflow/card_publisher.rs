@@ -55,7 +55,7 @@ impl CardPublisher {
         let request = self.newest().request;
         let channel = request.details.channel;
         let posted = match request.card {
-            // What it has shown since before the restart is not known.
+            // What the card showed before the restart is not known.
             Some(message) if !request.is_open() => PostedCard::There(MessageRef { channel, message }, None),
             _ => self.post(responder).await,
         };
@@ -128,7 +128,7 @@ impl CardPublisher {
             match self.find_or_post(&mut is_by_itself).await {
                 Ok(Some(message)) => {
                     self.report_posted(message, false).await;
-                    // One that is found, and was not posted by itself, is the answer, although nothing confirmed it.
+                    // A card that was found and not posted separately is the answer to the command, though unconfirmed.
                     if let Some(responder) = responder.filter(|_| is_by_itself) {
                         // Otherwise a deferral would show "thinking…" until Discord gives it up.
                         refuse(responder, Refusal::CardByItself);
@@ -287,7 +287,7 @@ impl CardPublisher {
     /// Posts the result, then makes the card show it.
     async fn deliver_result(&mut self, card: Option<MessageRef>) {
         let mut content = self.newest();
-        // That the card was posted may not have been recorded before the request ended.
+        // The request may have ended before the posting of its card was recorded.
         content.request.card = card.map(|card| card.message);
         let mut is_closed = card.is_none();
         let mut retry = FIRST_RETRY;

@@ -1,4 +1,4 @@
-//! Finds the request that a message is the card of: also an old one, and one whose id is not known yet.
+//! Finds the request whose card a message is, even if the request is old or the card's id is not known yet.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -176,7 +176,7 @@ impl Engine {
         let decided = began.elapsed();
         let ends = |event: &RequestEvent| matches!(event, RequestEvent::Finished(_));
         if !is_about_messages && self.may_have_ended(id) && decision.events.iter().any(ends) {
-            // What ends it is decided again once its channel was looked at. A ❌ may be gone by then.
+            // The end is decided again after a look at the channel. A ❌ may be gone by then, so denials are kept.
             let early = &mut self.open_requests.entry(id).or_default().early_denials;
             let new = denying.into_iter().filter(|by| early.iter().all(|known| known.id != by.id));
             let new: Vec<_> = new.collect();
@@ -190,7 +190,7 @@ impl Engine {
         }
         if let Some(approved) = Approved::from_records(&before, &recorded) {
             self.execute(approved, began);
-            // The statement is sent before anything is logged, because whatever takes the log may be slow.
+            // The statement is sent before anything is logged, because logging may be slow.
             yield_now().await;
         }
         log::log_records(id, &recorded);
@@ -257,7 +257,7 @@ impl Engine {
     }
 }
 
-/// Whether nobody reports it again, and nothing else shows it.
+/// Whether the input would be lost: it is not reported again, and nothing else shows it.
 fn is_reported_once(input: &EngineInput) -> bool {
     matches!(
         input,

@@ -62,8 +62,7 @@ pub struct Engine {
     read_limit: ReadLimit,
     pub(super) early_reactions: EarlyReactions,
     pub(super) explanations: PendingExplanations,
-    /// Whether what people do is reported: the bot is connected, and its guild is there. Before that, and while it is not,
-    /// nothing is executed.
+    /// Whether Discord reports what people do: the bot is connected, and its guild is available. Otherwise nothing is executed.
     pub(super) is_hearing: bool,
     /// What `/readyz` says of other processes and of reads that fail.
     pub(super) health: watch::Sender<EngineHealth>,
@@ -85,8 +84,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Loads the requests that are not finished, and takes them up. The sender is for everybody who reports what
-    /// happens.
+    /// Loads the unfinished requests and resumes them. The returned sender is for everybody who reports inputs.
     pub async fn start(
         ledger: Arc<dyn Ledger>,
         channel: Arc<dyn IncidentChannel>,
@@ -152,7 +150,7 @@ impl Engine {
                 }
                 () = sleep_until(next_retry), if self.is_ledger_failing => {
                     let retried = self.retry_ledger().await;
-                    // From its end, so that inputs are handled in between, however long an attempt takes to fail.
+                    // Counted from the end of the attempt, so that inputs are handled in between even if attempts fail slowly.
                     next_retry = Instant::now() + RETRY_LEDGER_EVERY;
                     retried
                 }
@@ -202,7 +200,7 @@ impl Engine {
             open.reads.forget_uncounted_denials();
         }
         if self.is_ledger_failing {
-            // Everything is taken up anew once the ledger works again.
+            // Everything is resumed once the ledger works again.
             return;
         }
         self.read_all_reactions();

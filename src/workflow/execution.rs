@@ -201,7 +201,7 @@ fn seen_ended(action: Action) -> (Outcome, String) {
 
 fn describe_condition(session: &Session) -> String {
     let state = session.state;
-    // One that runs nothing always waits for its client, which is not why it is still there.
+    // An idle session always waits for its client. That does not explain why it is still there.
     match session.wait.as_ref().filter(|_| state.is_running()).map(|wait| (wait, wait.meaning())) {
         Some((wait, Some(meaning))) => format!("{state}, waiting on {wait}: {meaning}"),
         Some((wait, None)) => format!("{state}, waiting on {wait}"),

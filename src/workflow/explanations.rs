@@ -17,20 +17,20 @@ use crate::domain::request::Request;
 
 /// How long an explanation waits for the next one, and for results to be posted first.
 const EXPLAIN_AFTER: Duration = Duration::from_millis(500);
-/// For how long each next one makes the first of them wait. Looking up a crowd that reacted unseen takes some seconds.
+/// The longest that later explanations can delay the first one. Looking up a crowd that reacted unseen takes some seconds.
 const COLLECT_WITHIN: Duration = Duration::from_secs(10);
-/// How often a channel gets one. Discord allows it five messages in five seconds, and results must not wait for these.
+/// How often a channel gets an explanation. Discord allows it five messages in five seconds, and results must not wait for these.
 const EXPLAIN_EVERY: Duration = Duration::from_secs(2);
 
-/// Who is to be told what about which request.
+/// The people who are to be told why their reactions do not count, by request.
 #[derive(Default)]
 pub(super) struct PendingExplanations {
     by_request: BTreeMap<RequestId, Vec<(UserId, RefusalReason)>>,
-    /// Until when a channel gets no further one.
+    /// When each channel may get the next explanation.
     not_before: BTreeMap<ChannelId, Instant>,
-    /// Until when further people are waited for; `None` if there are none.
+    /// When further people no longer delay the explanations; `None` if there are none.
     collect_until: Option<Instant>,
-    /// When they are posted; `None` if there are none.
+    /// When the explanations are posted; `None` if there are none.
     pub(super) due: Option<Instant>,
 }
 

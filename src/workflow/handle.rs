@@ -21,8 +21,7 @@ use crate::domain::session::Snapshot;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::unreachable_cause::NO_ANSWER;
 
-/// While it is not known which target is meant, one that has not answered after this time delays nobody further. People who
-/// name it wait longer.
+/// The longest that a silent target delays a command that names no target. A command that names the target waits longer.
 const SILENT_AFTER: Duration = Duration::from_millis(1_500);
 
 /// What a person typed or chose.
@@ -188,8 +187,8 @@ fn pids(sessions: &[SessionSelector]) -> BTreeSet<Pid> {
     sessions.iter().map(|session| session.pid).collect()
 }
 
-/// The only target that has a backend with the first of these pids, and its snapshot; of the other pids, those that only
-/// another target has, with its name.
+/// The only target that has a backend with the first of these pids, its snapshot, and those of the other pids that only another
+/// target has, each with that target's name.
 async fn find_target_of(
     sessions: &[SessionSelector],
     targets: &BTreeMap<&str, &TargetWithPolicy>,

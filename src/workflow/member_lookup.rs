@@ -15,8 +15,8 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_secs(3);
 /// How many people are looked up at the same time.
 const CONCURRENT_LOOKUPS: usize = 8;
 
-/// Looks people up, several at the same time. One of whom Discord says that they are no member is looked up again some
-/// seconds later, and meanwhile the others are: however many left the guild, they hold up a read once.
+/// Looks people up, several at the same time. If Discord says that somebody is no member, they are looked up again some
+/// seconds later, while the others are looked up. So people who left delay a read only once.
 pub(super) fn look_up_members(
     channel: &Arc<dyn IncidentChannel>,
     users: impl IntoIterator<Item = UserId>,

@@ -27,7 +27,7 @@ use crate::domain::waiters::WaiterSummary;
 
 /// How often each target with open requests is observed. An end must be seen within 15 s.
 pub(super) const OBSERVE_EVERY: Duration = Duration::from_secs(4);
-/// After how many observations in a row that do not show a session its card says so. A single one that fails changes nothing.
+/// How many observations in a row must miss a session before its card says so. A single failed one changes nothing.
 const UNSEEN_AFTER: u32 = 2;
 
 /// What is known of one session of an open request.
@@ -37,7 +37,7 @@ pub(super) struct MonitoredSession {
     order: Option<u64>,
     /// How many observations in a row have not shown it.
     missed: u32,
-    /// Those that wait for it; `None` until it is seen.
+    /// The sessions that wait for it; `None` until it is seen.
     pub(super) waiters: Option<KnownWaiters>,
     /// What the card shows of it besides what was recorded.
     pub(super) on_card: SessionOnCard,
@@ -67,7 +67,7 @@ impl MonitoredSession {
         monitored.collect()
     }
 
-    /// Updates it with what was observed; whether anything changed that the card shows.
+    /// Updates it with what was observed. Returns whether the card must change.
     fn observe(
         &mut self,
         details: &RequestDetails,
@@ -119,14 +119,14 @@ impl MonitoredSession {
         true
     }
 
-    /// Notes that it could not be seen: it has not ended, as far as is known. Whether the card has to say so, or why.
+    /// Notes that the session could not be seen; it may still be alive. Returns whether the card must change.
     fn note_unseen(&mut self, cause: &'static UnreachableCause) -> bool {
         self.missed = self.missed.saturating_add(1);
         let is_told = self.missed >= UNSEEN_AFTER && self.on_card.lapsed.is_none();
         is_told && self.on_card.unseen.replace(cause) != Some(cause)
     }
 
-    /// Notes that `observed` shows it, and who waits for it; whether those are others than before.
+    /// Notes that `observed` shows the session, and who waits for it. Returns whether the waiters have changed.
     fn note_seen(&mut self, pid: Pid, ObservedTarget { snapshot, now, locks }: &ObservedTarget<'_>) -> bool {
         let waiters = known_waiters(pid, snapshot, locks);
         let have_changed = self.waiters.as_ref().is_none_or(|known| !known.keys().eq(waiters.keys()));

@@ -25,8 +25,8 @@ pub(super) struct OpenRequest {
     pub(super) sessions: Vec<MonitoredSession>,
     /// Whether this process has posted the card or found it open. Before that its reactions are not read.
     pub(super) is_card_open: bool,
-    /// A ledger that was restored from an older copy may not know that the request has ended, while its channel shows that. Until
-    /// the channel was looked at, the request does not end in another way, which would say that nothing was signalled.
+    /// If the ledger was restored from an older copy, only the channel may show that the request has ended. Until the channel was
+    /// checked, the request does not end in another way: that result would say that nothing was signalled.
     pub(super) channel: ChannelLook,
     /// Who denied or withdrew it before that.
     pub(super) early_denials: VecDeque<Person>,
@@ -34,7 +34,7 @@ pub(super) struct OpenRequest {
     pub(super) quorum_check: Option<RunningQuorumCheck>,
     /// How often people took back an approval that counted.
     pub(super) taken_back: BTreeMap<UserId, u32>,
-    /// Whose approving reaction stands and no longer counts, and why.
+    /// People whose approving reaction is still on the card but no longer counts, and why.
     pub(super) not_counting: BTreeMap<UserId, ApprovalLoss>,
     pub(super) is_executing: bool,
     /// Whether another process has answered the command, or has put its own card into the message.
@@ -93,8 +93,8 @@ impl OpenRequest {
         }
     }
 
-    /// How long an approval of `user` has to last before it is recorded, if they took it back many times. So nobody fills the
-    /// ledger by clicking, and the approval that stays counts.
+    /// How long an approval must last before it is recorded, if `user` took it back many times. So clicking cannot fill the
+    /// ledger, and an approval that stays counts.
     pub(super) fn approval_pause(&self, vote: Vote, user: UserId) -> Option<Duration> {
         let times = self.taken_back.get(&user).filter(|_| vote == Vote::Approve)?;
         let over = times.checked_sub(TAKEN_BACK_AT_ONCE).filter(|over| *over > 0)?;

@@ -59,8 +59,9 @@ pub trait Target: Send + Sync {
         lease: &dyn Lease,
     ) -> Vec<SignalResult>;
 
-    /// The sessions that have these pids now on `server`, in the order of `pids`, from one statement. An error is about one
-    /// of them where PostgreSQL hides it, else about all: also when another server answers, which says nothing of them.
+    /// The sessions that have these pids now on `server`, in the order of `pids`, from one statement. If
+    /// PostgreSQL hides one session, only that one has an error. Any other error, such as another server answering, is about all
+    /// of them.
     async fn find_sessions(&self, server: ServerIdentity, pids: &[Pid]) -> Vec<SessionResult>;
 
     /// PostgreSQL's own words, on this server, about a pid that is not one of its backends.
@@ -108,7 +109,7 @@ pub trait IncidentChannel: Send + Sync {
     /// Finds the messages of the request in its channel. They are known by its mark only.
     async fn find_messages(&self, request: &Request) -> Result<RequestMessages, DeliveryError>;
 
-    /// Posts the card as a message of its own, when it cannot be the answer to its command.
+    /// Posts the card as a separate message, when it cannot be the answer to its command.
     async fn post_card(&self, card: &CardContent) -> Result<MessageId, DeliveryError>;
 
     /// Puts the approve and the deny reaction on the card.
@@ -139,7 +140,7 @@ pub trait IncidentChannel: Send + Sync {
     /// The mark of a card that the bot posted; `None` if the message is not one.
     async fn card_mark(&self, message: MessageRef) -> Result<Option<CardMark>, DeliveryError>;
 
-    /// Tells everybody in the channel that nothing comes of a card that the ledger does not know.
+    /// Tells everybody in the channel that a card has no effect, because the ledger does not know it.
     async fn explain_unknown_card(&self, card: MessageRef, mark: &CardMark) -> Result<(), DeliveryError>;
 
     /// Tells everybody in the channel about something that keeps requests from being decided.
@@ -149,8 +150,8 @@ pub trait IncidentChannel: Send + Sync {
     async fn read_card(&self, card: MessageRef, priority: ReadPriority)
     -> Result<CardReading, DeliveryError>;
 
-    /// A member of the guild as they are now; `None` if Discord says that they are none. One such answer proves nothing: Discord
-    /// gives it also during its outages.
+    /// The person as they are in the guild now; `None` if Discord says that they are no member. A single such answer proves
+    /// nothing, because Discord also gives it during outages.
     async fn member(&self, user: UserId) -> Result<Option<Person>, DeliveryError>;
 }
 
@@ -189,7 +190,7 @@ pub struct CardReading {
     pub denying: Vec<UserReaction>,
 }
 
-/// By which a message of the bot says to which request it belongs.
+/// Identifies the request that a message of the bot belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CardMark {
     pub request: RequestId,

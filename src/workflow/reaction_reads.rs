@@ -61,7 +61,7 @@ enum ReadState {
 }
 
 impl ReactionReads {
-    /// Whether a reaction may be on the card that has not been seen or not been decided.
+    /// Whether the card may have a reaction that was not seen or not decided yet.
     pub(super) fn has_unread(&self) -> bool {
         matches!(self.state, ReadState::Reading { .. }) || !self.unknown_denying.is_empty()
     }
@@ -70,8 +70,7 @@ impl ReactionReads {
         matches!(self.state, ReadState::Reading { failure: Some(_), .. })
     }
 
-    /// From now on reactions may be unseen. They are read as soon as it is known where the card is. People are told when that
-    /// takes long.
+    /// Notes that reactions may be unseen. They are read as soon as the card is known. If that takes long, people are told.
     pub(super) fn begin(&mut self, reader: &Reader, card: Option<MessageRef>) {
         self.newest += 1;
         let (failure, first_attempt, is_overdue) = match std::mem::take(&mut self.state) {
@@ -196,7 +195,7 @@ impl ReactionReads {
         Some(CardReactions { approving, denying: denying.collect() })
     }
 
-    /// Whether the reaction was known to be on the card, as far as that matters.
+    /// Whether the reaction was known to be on the card. Always true if that makes no difference.
     pub(super) fn is_known(&self, vote: Vote, reaction: UserReaction) -> bool {
         let is_noted =
             || self.approving.get(&reaction.user).is_some_and(|kinds| kinds.contains(&reaction.kind));
@@ -212,7 +211,7 @@ impl ReactionReads {
         }
     }
 
-    /// Notes a reaction that was taken off the card; whether the person has none of the other kind either.
+    /// Notes a reaction that was taken off the card. Returns whether the person has none of the other kind either.
     pub(super) fn note_removed(&mut self, vote: Vote, reaction: UserReaction) -> bool {
         self.note_change(vote, reaction);
         if vote == Vote::Deny {

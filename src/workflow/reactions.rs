@@ -250,8 +250,8 @@ impl Engine {
         }
     }
 
-    /// Whether people may have reacted to the card and nobody has heard of it, or cannot be heard of soon: during a stop the
-    /// reactions are read after the restart. Approvals count, and nothing is executed on them.
+    /// Whether the card may have reactions that killgate has not seen, or will not see soon. During a stop, they are read after
+    /// the restart. Approvals count meanwhile, but nothing is executed on them.
     pub(super) fn may_miss_reactions(&self, id: RequestId) -> bool {
         let has_unread = self.open_requests.get(&id).is_some_and(|open| open.reads.has_unread());
         has_unread || !self.is_hearing || self.is_stopping

@@ -24,7 +24,7 @@ const NOT_UNDERSTOOD: &str = "killgate could not read what Discord sent. Repeat 
 const CARD_REJECTED: &str = "Discord rejected the card of this request, so nobody could approve it, and it is withdrawn. \
     Operators of killgate find the cause in its log.";
 
-const CARD_BY_ITSELF: &str = "The answer to this command did not get through in time, so the card is a message of its own. Look for it in this channel.";
+const CARD_BY_ITSELF: &str = "The answer to this command did not get through in time, so the card is a separate message. Look for it in this channel.";
 
 /// Why a command is refused. Only the person who gave the command is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub enum Refusal {
     NotUnderstood,
     /// Discord rejected the card of the request.
     CardRejected,
-    /// The card is not the answer, but a message of its own.
+    /// The card is not the answer, but a separate message.
     CardByItself,
     /// The process is stopping.
     Stopping,
@@ -267,8 +267,7 @@ fn creation_error_text(
             several::some_refused_text(refused, others, target, verbatim)
         }
         CreationError::TooManySessions { limit, given } => format!(
-            "{given} sessions are more than one request may be about ({limit}, {}). Nothing was requested. Ask in several \
-             requests.",
+            "One request may be about at most {limit} sessions ({}), not {given}. Nothing was requested. Ask in several requests.",
             verbatim("sessions_per_request")
         ),
         CreationError::OpenLimitPerUserReached { limit } => format!(

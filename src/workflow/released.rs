@@ -11,22 +11,22 @@ use crate::domain::lock_graph::LockGraph;
 use crate::domain::session::{Session, SessionState, Snapshot};
 use crate::domain::timestamp::Timestamp;
 
-/// How long those that waited may take to get their locks before they are counted.
+/// How long the waiting sessions may take to get their locks before they are counted.
 const RELEASE_WITHIN: Duration = Duration::from_millis(500);
 /// How long to wait before the second look; doubled after each look.
 const FIRST_WAIT: Duration = Duration::from_millis(2);
 /// The longest wait between two looks.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
-/// Those that waited for a session when it was last seen, and what each ran then.
+/// The sessions that waited for another when it was last seen, and what each ran then.
 pub(super) type KnownWaiters = BTreeMap<Pid, BackendIdentity>;
 
-/// What the end of sessions did for those that waited for them.
+/// What the end of some sessions did for the sessions that waited for them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct ReleaseReport {
     /// How many of them got their locks; `None` if that could not be seen.
     pub(super) released: Option<u32>,
-    /// A session that came in between and holds what the others still wait for, in words for people.
+    /// A session that got ahead of the others and holds what they still wait for, in words for people.
     pub(super) successor: Option<String>,
 }
 
@@ -79,8 +79,8 @@ fn still_waiting(ended: &BTreeSet<Pid>, others: &KnownWaiters, snapshot: &Snapsh
     others.keys().copied().filter(is_waiting).collect()
 }
 
-/// Whether a session that waits no longer got its lock, as far as that can be seen. One that is disconnected, whose
-/// transaction failed, or whose statement ended before `ended_after`, when the lock was still held, did not.
+/// Whether a session that no longer waits got its lock, as far as PostgreSQL shows it. It did not if it is disconnected, if its
+/// transaction failed, or if its statement ended before `ended_after`, when the lock was still held.
 fn is_released(waiter: &BackendIdentity, snapshot: &Snapshot, ended_after: Timestamp) -> bool {
     let same = snapshot.find(waiter.pid).filter(|session| session.backend_start == waiter.backend_start);
     let Some(session) = same.filter(|session| session.state != SessionState::IdleInTransactionAborted) else {
@@ -88,15 +88,15 @@ fn is_released(waiter: &BackendIdentity, snapshot: &Snapshot, ended_after: Times
     };
     let is_after = |time: Option<Timestamp>| time.is_some_and(|time| time >= ended_after);
     if session.query_start == waiter.query_start {
-        // Of some, as a standby's replay, PostgreSQL tells only that they wait no longer.
+        // For some, such as a standby's replay, PostgreSQL shows only that they no longer wait.
         session.state.is_running() || session.state.is_hidden() || is_after(session.state_change)
     } else {
-        // It runs or has run something else since: only after the end can that be because it got the lock.
+        // It has run something else since. If that began after the end, it got the lock.
         is_after(session.query_start)
     }
 }
 
-/// The session that holds up those who still wait although it did not wait itself.
+/// The session that now blocks those still waiting, and that had not waited with them.
 fn successor(waiting: &BTreeSet<Pid>, waiters: &KnownWaiters, snapshot: &Snapshot) -> Option<String> {
     let blockers =
         waiting.iter().filter_map(|pid| snapshot.find(*pid)).flat_map(|session| &session.blocked_by);

@@ -15,7 +15,7 @@ use crate::domain::ids::RequestId;
 use crate::domain::outcome::Outcome;
 use crate::domain::request::RequestState;
 
-/// What is known about a request that is recorded as executing, and that nothing executes.
+/// Whether an interrupted execution may have signalled.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum InterruptedExecution {
     /// An earlier process recorded it, and may have signalled.
@@ -25,8 +25,7 @@ pub(super) enum InterruptedExecution {
 }
 
 impl Engine {
-    /// Takes up every request that nothing works on: publishes open ones, resolves interrupted executions, and delivers
-    /// results.
+    /// Resumes every request that nothing works on: publishes open ones, resolves interrupted executions, and delivers results.
     pub(super) fn resume(&mut self, undelivered: &BTreeSet<RequestId>, interrupted: InterruptedExecution) {
         let requests: Vec<_> = self.store.all().cloned().collect();
         for request in requests {

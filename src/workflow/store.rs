@@ -15,7 +15,7 @@ use crate::domain::timestamp::Timestamp;
 /// The period that `signals_per_hour` is about.
 const HOUR: Duration = Duration::from_hours(1);
 
-/// How many attempts of one person that became no request are recorded in an hour.
+/// How many failed attempts of one person to make a request are recorded in an hour.
 const ATTEMPTS_PER_HOUR: u32 = 60;
 
 /// How many ended requests stay in memory, so that a late reaction on their cards is recognised without the ledger.
@@ -32,7 +32,7 @@ pub(super) struct RequestStore {
     /// By target, when each request was executed, and on how many sessions.
     signals: BTreeMap<String, BTreeMap<RequestId, (Timestamp, u32)>>,
     next_id: RequestId,
-    /// How many attempts that became no request each person made, and since when.
+    /// How many failed attempts to make a request each person made, and since when.
     attempts: (Timestamp, HashMap<UserId, u32>),
 }
 
@@ -81,8 +81,8 @@ impl RequestStore {
         Ok(recorded)
     }
 
-    /// Records an attempt that became no request, unless this person has made many in this hour: nobody may fill the ledger,
-    /// or keep it busy while an approval waits for it.
+    /// Records a failed attempt to make a request, unless this person has made many in this hour: nobody may fill the ledger, or
+    /// keep it busy while an approval waits for it.
     pub(super) async fn record_attempt(
         &mut self,
         at: Timestamp,

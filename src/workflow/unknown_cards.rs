@@ -1,5 +1,5 @@
-//! Cards that bear a mark of killgate, and that the ledger does not know: it was set back, or is another one. Who reacts on such
-//! a card is told that nothing comes of it.
+//! Cards that bear killgate's mark but are not in the ledger, because it was set back or is another one. People who react to such
+//! a card are told that it has no effect.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;

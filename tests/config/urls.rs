@@ -153,7 +153,7 @@ fn invalid_ledger_urls_are_faults() {
     assert_snapshot!(fault(ledger("sqlite::memory:")), @"16:7: [ledger] url: a ledger in memory would be lost; allowed: sqlite:FILE, or postgresql://user@host:port/database");
     assert_snapshot!(fault(ledger("sqlite:~/killgate.db")), @"16:7: [ledger] url: ~ is not expanded; write the whole path; allowed: sqlite:FILE, or postgresql://user@host:port/database");
     assert_snapshot!(fault(ledger("sqlite:nowhere/killgate.db")), @"16:7: [ledger] url: the folder nowhere does not exist; allowed: sqlite:FILE, or postgresql://user@host:port/database");
-    assert_snapshot!(fault(ledger("sqlite:a.db?mode=ro")), @"16:7: [ledger] url: parameters are not taken; allowed: sqlite:FILE, or postgresql://user@host:port/database");
+    assert_snapshot!(fault(ledger("sqlite:a.db?mode=ro")), @"16:7: [ledger] url: parameters are not allowed; allowed: sqlite:FILE, or postgresql://user@host:port/database");
     assert_snapshot!(fault(ledger("killgate.db")), @"16:7: [ledger] url: it begins with neither sqlite: nor postgresql://; allowed: sqlite:FILE, or postgresql://user@host:port/database");
     assert_snapshot!(fault(plus("[ledger]\npassword_file = 'token'")), @"16:17: [ledger] password_file: a SQLite ledger has no password; allowed: the path of a file, from the folder of this one");
 }

@@ -95,7 +95,7 @@ fn regular_expressions_are_compiled() {
 #[test]
 fn other_values_are_validated() {
     assert_eq!(good(plus("[privacy]\nquery_text = 'hidden'")).privacy, QueryVisibility::Hidden);
-    assert_snapshot!(fault(plus("[privacy]\nquery_text = 'Full'")), @r#"16:14: [privacy] query_text: "Full" is not one of them; allowed: "redacted", "hidden", "full""#);
+    assert_snapshot!(fault(plus("[privacy]\nquery_text = 'Full'")), @r#"16:14: [privacy] query_text: "Full" is not an allowed value; allowed: "redacted", "hidden", "full""#);
     assert_eq!(good(plus("[http]\nlisten = '[::1]:9464'")).http, "[::1]:9464".parse().ok());
     assert_snapshot!(fault(plus("[http]\nlisten = 'localhost:9464'")), @r#"16:10: [http] listen: "localhost:9464" is not an address and a port; allowed: an IP address and a port, such as 127.0.0.1:9464 or [::1]:9464"#);
     assert_snapshot!(fault(plus("[http]")), @"15:2: [http] listen: missing; allowed: an IP address and a port, such as 127.0.0.1:9464 or [::1]:9464");

@@ -161,7 +161,7 @@ async fn an_open_request_that_was_deleted_from_the_list_is_resumed_and_the_diffe
     assert!(!found.is_intact());
     assert_eq!(
         found.to_string(),
-        "broken beside record 11: request 3 has not ended, and is not listed as open: the list of pending requests was changed"
+        "inconsistent at record 11: request 3 has not ended, and is not listed as open: the list of pending requests was changed"
     );
     let ledger = SqliteLedger::open(&path).expect("opened");
     let pending = ledger.load_pending(at(0)).await.expect("loaded");

@@ -30,7 +30,7 @@ fn a_new_card_notifies_the_approvers_and_shows_the_session() {
     ```
     UPDATE orders SET total = ? WHERE id = ?
     ```
-    [If approved] The session is disconnected. Its open transaction ends; it has changed no rows. The sessions behind it go on, one after the other, unless another takes the lock first.
+    [If approved] The session is disconnected. Its open transaction ends; it has changed no rows. The sessions behind it continue, one after the other, unless another takes the lock first.
     Bound to the session, whatever it runs by then.
     [Requested by] <@1> at <t:1795374000:T>
     checkout is stuck behind it
@@ -100,7 +100,7 @@ fn the_card_of_an_open_request_shows_approvals_and_changes_without_notifying_aga
     [Changed] Its query was `UPDATE orders SET total = ?`
     Its state was idle in transaction
     It blocked 7 sessions
-    [If approved] The session is disconnected. Its open transaction ends; it has changed no rows. It waits itself, so its end releases nobody by itself: the sessions behind it may keep waiting for 4712 and a prepared transaction. /sessions view:blocking shows the root blocker.
+    [If approved] The session is disconnected. Its open transaction ends; it has changed no rows. It waits itself, so ending it alone releases nobody: the sessions behind it may keep waiting for 4712 and a prepared transaction. /sessions view:blocking shows the root blocker.
     Bound to the session, whatever it runs by then.
     [Requested by] <@1> at <t:1795374000:T>
     checkout is stuck behind it
@@ -240,7 +240,7 @@ fn the_card_of_a_waiting_session_does_not_promise_to_release_its_waiters() {
     ```
     UPDATE orders SET paid = ? WHERE id = ?
     ```
-    [If approved] The session is disconnected. Its open transaction ends; it has changed no rows. It waits itself, so its end releases nobody by itself: the sessions behind it may keep waiting for 18472. /sessions view:blocking shows the root blocker.
+    [If approved] The session is disconnected. Its open transaction ends; it has changed no rows. It waits itself, so ending it alone releases nobody: the sessions behind it may keep waiting for 18472. /sessions view:blocking shows the root blocker.
     Bound to the session, whatever it runs by then.
     [Requested by] <@1> at <t:1795374000:T>
     checkout is stuck behind it
@@ -260,7 +260,7 @@ fn the_card_of_a_waiting_session_does_not_promise_to_release_its_waiters() {
     card.request.details.backends[0].waiters = 0;
     let text = read(&card_edit(&card, &render_config()));
     assert!(!text.contains("⚠️") && !text.contains("the sessions behind it"), "{text}");
-    assert!(text.contains("It waits itself, for a lock: its end releases nobody by itself."), "{text}");
+    assert!(text.contains("It waits for a lock itself, so ending it alone releases nobody."), "{text}");
 }
 
 #[test]
@@ -270,7 +270,7 @@ fn the_card_of_a_cancel_also_warns_of_the_queue() {
     let text = read(&card_edit(&card, &render_config()));
     assert!(
         text.contains(
-            "It waits itself, so its end releases nobody by itself: the sessions behind it may keep waiting for a prepared \
+            "It waits itself, so ending it alone releases nobody: the sessions behind it may keep waiting for a prepared \
              transaction."
         ),
         "{text}"

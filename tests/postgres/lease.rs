@@ -42,8 +42,8 @@ async fn nothing_is_signalled_without_a_lease_or_after_it() -> Result<()> {
         let victim = cluster.victim("app").running(SLEEP).await?;
         for (lease, words) in [
             (&Lost as &dyn Lease, "the ledger did not confirm"),
-            (&GivenLease(Some(Duration::ZERO)), "the time in which the decision"),
-            (&GivenLease(Some(Duration::from_micros(1))), "the time in which the decision"),
+            (&GivenLease(Some(Duration::ZERO)), "the time limit of the decision"),
+            (&GivenLease(Some(Duration::from_micros(1))), "the time limit of the decision"),
         ] {
             let result = terminate(&stage, victim.pid(), lease).await?;
             assert_eq!(unsignalled(&result), Some(Outcome::Unreachable), "{result:?}");
@@ -263,7 +263,7 @@ async fn nothing_is_signalled_when_the_clock_was_set_since_it_was_read() -> Resu
             let lease = ClockSettingLease { clock: clock.clone(), offset };
             let result = terminate(&stage, victim.pid(), &lease).await?;
             assert_eq!(unsignalled(&result), Some(Outcome::Unreachable), "{offset}: {result:?}");
-            assert!(told(&result).starts_with("the time in which the decision"), "{offset}: {result:?}");
+            assert!(told(&result).starts_with("the time limit of the decision"), "{offset}: {result:?}");
             let sent = signalling_statements(&cluster, victim.pid())?;
             ensure!(
                 sent == number,

@@ -55,7 +55,7 @@ async fn a_card_says_that_its_target_cannot_be_queried_until_it_can() {
 
     let paused = Paused::pause(vec![postmaster(&env.cluster), env.wait_for_bot_backend().await]).await;
     says_on_top(&env, &card, "This session cannot be seen now**: the target cannot be queried").await;
-    assert!(card.text().contains(". What is below was last seen at <t:"), "{}", card.text());
+    assert!(card.text().contains(". It is shown as last seen at <t:"), "{}", card.text());
     drop(paused);
 
     no_longer_says_so(&env, &card).await;
@@ -104,7 +104,7 @@ async fn a_card_of_several_sessions_marks_those_that_cannot_be_seen() {
     let why = "PostgreSQL does not show what the session runs (track_activities is off)";
     says_on_top(&env, &card, &format!("1 of these sessions {UNSEEN}**: {why}")).await;
     let text = card.text();
-    assert!(text.contains(". What is below of those with ⚠️ was last seen at <t:"), "{text}");
+    assert!(text.contains(". Those with ⚠️ are shown as last seen at <t:"), "{text}");
     assert!(text.contains(&format!("⚠️ **{}** · ", hidden.pid())), "{text}");
     assert!(!text.contains(&format!("⚠️ **{}**", seen.pid())), "{text}");
 }

@@ -187,7 +187,7 @@ async fn nobody_is_left_thinking_or_sent_to_look_for_another_card_when_the_card_
             || answer.messages().into_iter().find(|message| message.exists() && message.is_ephemeral());
         if !is_answer {
             let private = env.sim.awaits(LIMIT, "a private line", private).await;
-            assert!(private.content().contains("a message of its own"), "{}", private.content());
+            assert!(private.content().contains("a separate message"), "{}", private.content());
         }
         assert_eq!(thinking.exists(), is_answer, "{}", env.sim.transcript());
         env.wait_for_bot_reactions(&card).await;

@@ -50,7 +50,7 @@ async fn a_quorum_is_executed_once_discord_says_again_who_may_approve() {
     env.sim.fails_next(1000, LOOK_UP, Fault::Hang);
     env.react("dora", &card, APPROVE);
 
-    let said = "Discord does not say whether they still may";
+    let said = "Discord does not say whether these people may still approve";
     env.sim.eventually(LIMIT, "the card says what holds it up", || card.text().contains(said)).await;
     assert!(victim.still_alive().await.unwrap());
     assert!(!env.events(1).await.iter().any(|event| event.starts_with("executing")));

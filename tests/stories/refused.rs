@@ -91,7 +91,7 @@ async fn a_left_over_command_and_one_that_cannot_be_read_get_a_private_line() {
 async fn commands_presses_forms_and_reactions_without_the_fields_that_nobody_reads_are_understood() {
     let env = TestEnv::builder().section("[approval]\napprovals = 2").start().await;
     let mut victim = env.sleeping_session().await;
-    env.sim.sends_spare_events();
+    env.sim.sends_minimal_events();
     let ana = env.person("ana");
 
     let list = ana.in_channel(&env.incident_channel()).types("/sessions").send().await.message();

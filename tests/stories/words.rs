@@ -179,8 +179,8 @@ async fn a_waiting_session_is_said_to_release_nobody_by_itself() {
 
     let text = env.request_card("/terminate", middle.pid()).await.text();
     let expected = format!(
-        "It waits itself: whoever also waits for {} stays blocked. The one behind it waits for it alone and \
-         goes on.",
+        "It waits itself: sessions that also wait for {} stay blocked. The session behind it waits only for it and will \
+         continue.",
         root.pid()
     );
     assert!(text.contains(&expected), "{text}");

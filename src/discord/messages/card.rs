@@ -203,16 +203,16 @@ fn binding_text(request: &Request) -> String {
 fn hold_text(hold: ExecutionHold) -> &'static str {
     match hold {
         ExecutionHold::ReactionsUnreadable => {
-            "Enough people approve, but people may have reacted unseen, and Discord does not let killgate read the reactions. \
-             It tries again until the request expires."
+            "There are enough approvals, but killgate may have missed reactions, and Discord does not let it read them. It tries \
+             again until the request expires."
         }
         ExecutionHold::EmojiMissing => {
             "An emoji that approves or denies was deleted from the server, so nobody can react with it. Operators of killgate: correct \
              `approve` and `deny` in `[approval]` and restart."
         }
         ExecutionHold::ApproversUnknown => {
-            "Enough people approve, but Discord does not say whether they still may. killgate asks again until the request \
-             expires."
+            "There are enough approvals, but Discord does not say whether these people may still approve. killgate asks again \
+             until the request expires."
         }
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct Situation<'a> {
     pub(super) session: &'a Session,
     /// How many sessions wait for it, directly or through others.
     pub(super) waiters: u32,
-    /// Who they are, as far as that is known.
+    /// Who they are, as far as known.
     pub(super) queue: &'a WaiterSummary,
     /// When the session was seen, by the server's clock.
     pub(super) now: Timestamp,
@@ -73,7 +73,7 @@ const CONSEQUENCES: &[Consequence] = &[
     },
 ];
 
-/// What the special sentences about several sessions may take of the 1,024 characters of a field (Discord documentation,
+/// How many of a field's 1,024 characters the special sentences about several sessions may take (Discord documentation,
 /// "Embed Limits").
 const MAX_LENGTH: usize = 650;
 /// Of several sessions; the report of `killgate audit` has every session.
@@ -118,12 +118,12 @@ pub(super) fn consequences_of_several(action: Action, sessions: &[Situation<'_>]
         }
     }
     if omitted > 0 {
-        sentences.push(format!("There is more to know about some: {} left out.", count(omitted, "remark")));
+        sentences.push(format!("{} left out for lack of space.", count(omitted, "remark")));
     }
     sentences.join("\n")
 }
 
-/// What came true when sessions of the card were ended. Those of several with the same sentence are named together.
+/// What came true when sessions of the card were ended. Sessions with the same sentence are named together.
 pub(super) fn what_came_true(card: &CardContent) -> Vec<String> {
     let details = &card.request.details;
     let ended = card.request.resolution().map(|resolution| &resolution.backends[..]).unwrap_or_default();
@@ -192,7 +192,7 @@ fn what_is_rolled_back(it: Situation<'_>) -> Option<String> {
         let ran = age(it.session.transaction_age(it.now)?);
         return Some(format!("What its transaction has changed in {ran} is rolled back."));
     }
-    // What a command that reports its progress loses is said by that.
+    // For a command that reports its progress, another sentence says what is lost.
     let is_told = it.session.has_xid || it.session.has_committed() || it.session.progress.is_some();
     let is_open = it.session.xact_start.is_some() && !is_told;
     (it.action == Action::Terminate && is_open)
@@ -204,22 +204,26 @@ fn what_is_rolled_back(it: Situation<'_>) -> Option<String> {
 fn who_is_released(it: Situation<'_>) -> Option<String> {
     match (lock_holders(it.session), it.waiters) {
         (Some(holders), 0) => {
-            return Some(format!("It waits itself, for {holders}: its end releases nobody by itself."));
+            return Some(format!("It waits for {holders} itself, so ending it alone releases nobody."));
         }
         (Some(holders), waiters) if it.queue.alone > 0 => {
             let go_on = match (it.queue.alone, waiters) {
-                (_, 1) => "The one behind it waits for it alone and goes on.".to_owned(),
-                (1, several) => format!("1 of the {several} behind it waits for it alone and goes on."),
-                (alone, several) if alone < several as usize => {
-                    format!("{alone} of the {several} behind it wait for it alone and go on.")
+                (_, 1) => "The session behind it waits only for it and will continue.".to_owned(),
+                (1, several) => {
+                    format!("1 of the {several} sessions behind it waits only for it and will continue.")
                 }
-                (_, all) => format!("All {all} behind it wait for it alone and go on."),
+                (alone, several) if alone < several as usize => {
+                    format!("{alone} of the {several} sessions behind it wait only for it and will continue.")
+                }
+                (_, all) => format!("All {all} sessions behind it wait only for it and will continue."),
             };
-            return Some(format!("It waits itself: whoever also waits for {holders} stays blocked. {go_on}"));
+            return Some(format!(
+                "It waits itself: sessions that also wait for {holders} stay blocked. {go_on}"
+            ));
         }
         (Some(holders), _) => {
             return Some(format!(
-                "It waits itself, so its end releases nobody by itself: the sessions behind it may keep waiting for {holders}. \
+                "It waits itself, so ending it alone releases nobody: the sessions behind it may keep waiting for {holders}. \
                  /sessions view:blocking shows the root blocker."
             ));
         }
@@ -234,7 +238,7 @@ fn who_is_released(it: Situation<'_>) -> Option<String> {
                 .to_owned()
         }
         Action::Terminate => {
-            "The sessions behind it go on, one after the other, unless another takes the lock first.".to_owned()
+            "The sessions behind it continue, one after the other, unless another takes the lock first.".to_owned()
         }
     })
 }

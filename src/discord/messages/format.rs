@@ -154,7 +154,7 @@ pub fn session_name(session: &Session) -> String {
     }
 }
 
-/// A name that somebody who connects chose, and that would otherwise read on as words of the sentence.
+/// Quotes a name that a client chose, so that it does not read as part of the sentence. A plain word needs no quotes.
 pub(super) fn quoted_name(text: &str) -> String {
     match short_name(text, SESSION_NAME_LENGTH) {
         name if is_plain_word(text) => name,

@@ -52,7 +52,7 @@ pub fn any_mark(text: &str) -> Option<(CardMark, MarkedMessage)> {
     (!digits.is_empty()).then_some((CardMark { request, digits }, message))
 }
 
-/// What a message with this text is to the request; `None` if it is none of its messages.
+/// Which of the request's messages has this text; `None` if it belongs to another request or to none.
 pub fn read_mark(text: &str, request: &Request) -> Option<MarkedMessage> {
     let last = text.lines().last()?;
     MarkedMessage::ALL.into_iter().find(|message| last == mark_line(request, *message))

@@ -46,7 +46,7 @@ pub fn ignored_reactions(request: &Request, people: &[(UserId, RefusalReason)]) 
     MessageBody::text(lines.chain([mark]).collect::<Vec<_>>().join("\n"))
 }
 
-/// Says that nothing comes of a card that the ledger does not know. It notifies no one.
+/// Says that a card has no effect because the ledger does not know it. Notifies nobody.
 pub fn unknown_card(mark: &CardMark) -> MessageBody {
     MessageBody::text(format!(
         "killgate's ledger does not know request #{} · {}: it is another ledger, or was restored from an older copy. Reactions on \
@@ -60,9 +60,9 @@ pub fn alert(alert: ChannelAlert) -> MessageBody {
     let text = match alert {
         ChannelAlert::ReactionsUnreadable { why } => {
             return MessageBody::text(format!(
-                "Nothing is executed in this channel: for 10 s killgate has not been able to read the reactions on open requests, \
-                 which people may have changed unseen. It keeps trying until they expire. The cause: {} If that is a missing \
-                 permission, give the bot View Channel and Read Message History here.",
+                "No request in this channel is executed: for 10 s killgate has not been able to read the reactions on open \
+                 requests, and may have missed changes. It keeps trying until the requests expire. The cause: {} If that is a \
+                 missing permission, give the bot View Channel and Read Message History here.",
                 sentence(sanitize::line(&why, QUOTE_LENGTH).as_str())
             ));
         }

@@ -1,6 +1,6 @@
 //! The first line of a card's plain text, which is all that a notification shows: who asks to end whose session, on what,
-//! since when, how many wait and the longest, and why. Somebody decides by it, on a phone and at night. It names what was asked
-//! about; what the session is now instead is said as a change.
+//! since when, how many wait and the longest, and why. An approver may decide from it alone, on a phone at night. It names the
+//! session as requested, and states what has changed since.
 
 use std::time::Duration;
 

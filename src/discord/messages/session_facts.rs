@@ -47,7 +47,7 @@ pub(super) fn state_with_timestamps(session: &Session, own_time: impl Fn(Timesta
     })
 }
 
-/// PostgreSQL's name for a state, where that says what it means.
+/// PostgreSQL's name for a state, or a clearer one.
 pub(super) fn state_words(state: SessionState) -> &'static str {
     match state {
         SessionState::Disabled => "activity not tracked",
@@ -145,7 +145,7 @@ pub(super) fn origin_text(session: &Session) -> String {
     join_parts([user, part("database", session.database.as_deref()), application, client(session)])
 }
 
-/// The same without what a title that names the session says letter by letter.
+/// The same, without the names that a title already shows unchanged.
 pub(super) fn origin_besides_title(session: &Session) -> String {
     let is_unclear = |name: &&str| short_name(name, SESSION_NAME_LENGTH) != verbatim(name, NAME_LENGTH);
     let user = part("user", session.user.as_deref().filter(is_unclear));

@@ -65,7 +65,7 @@ struct WatchedLease {
     unchanged_since: Instant,
 }
 
-/// When the lease that nobody holds was renewed: that of a new ledger, or of a replica that resigned.
+/// The renewal time of a lease that nobody holds, because the ledger is new or the replica resigned.
 const FREE: &str = "-infinity";
 
 /// Waits until this replica is the active one, and sends the reason why it waits to `waiting`. Fails on permanent errors.
@@ -298,7 +298,7 @@ impl PostgresLedger {
         waiting: &watch::Sender<String>,
         high_water_mark: &HighWaterMark,
     ) -> Result<Self, PostgresOpenError> {
-        // Boxed, because whoever awaits it would hold all of its states.
+        // Boxed, because otherwise the caller's future would contain all of its states.
         let lease = Box::pin(stand_by(&options, timings, waiting, high_water_mark)).await?;
         tracing::info!(epoch = lease.epoch, "this replica is the active one");
         Ok(Self::start(options, timings, lease, high_water_mark.clone()))

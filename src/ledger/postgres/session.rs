@@ -55,9 +55,9 @@ pub(super) struct LedgerStatements {
 }
 
 struct LedgerSetup {
-    /// That of the takeover.
+    /// The epoch of the takeover.
     first_epoch: i64,
-    /// How often the connection was opened again, or that was tried.
+    /// How often a new connection has tried to raise the epoch.
     attempts: AtomicI64,
     high_water_mark: HighWaterMark,
     deposed: watch::Sender<bool>,
@@ -101,7 +101,7 @@ impl LedgerSession {
             _ if self.is_deposed() => return Err(LedgerError::Deposed),
             ConnectionStatus::Up(_) => deadline,
             ConnectionStatus::Connecting => deadline.min(Instant::now() + REOPENED_WITHIN),
-            // Whoever waits for the ledger waits for one caller after the other, so each fails at once.
+            // Callers wait in turn for the ledger. So while the connection is down, each fails at once.
             ConnectionStatus::Down(unreachable) => return Err(not_recorded(unreachable.clone())),
         };
         let acquired = self.connection.acquire(deadline).await;
@@ -125,7 +125,7 @@ impl LedgerSession {
     pub(super) fn deposed(&self) -> impl Future<Output = ()> + Send + 'static {
         let mut deposed = self.deposed.subscribe();
         async move {
-            // It fails only when the session is dropped, and then it is over as well.
+            // An error means that the session was dropped, so it is over as well.
             let _ = deposed.wait_for(|deposed| *deposed).await;
         }
     }
@@ -223,8 +223,8 @@ impl ConnectionSetup for LedgerSetup {
 }
 
 impl LedgerSetup {
-    /// Renews the lease under an epoch of this connection; `None` if another replica has taken over. The answer to an earlier
-    /// attempt may have been lost, and one may still be on its way: only higher epochs of this replica follow each other.
+    /// Renews the lease under an epoch of this connection; `None` if another replica has taken over. An earlier attempt may have
+    /// succeeded without an answer, or still be on its way, so each attempt uses a higher epoch.
     async fn raise_epoch(&self, client: &Client) -> Result<Option<i64>, Error> {
         let attempt = self.attempts.fetch_add(1, Ordering::Relaxed) + 1;
         let epoch = self.first_epoch + attempt * RECONNECTION_STEP;

@@ -79,7 +79,7 @@ pub fn decode(line: &str) -> Result<DecodedRecord, RecordError> {
     let form = RecordForm::deserialize(Value::Object(object))
         .map_err(|error| RecordError::Unreadable(error.to_string()))?;
     let entry = form.entry()?;
-    // Written again from what was understood of it, so that nothing in the line goes unnoticed.
+    // Written again from the parsed record, so that nothing in the line goes unnoticed.
     if canonical(&RecordForm::new(form.seq, &entry, &form.prev))? != content {
         return Err(RecordError::NotCanonical);
     }

@@ -75,7 +75,7 @@ impl SqliteOpenError {
 /// The cause, and what to do, in a sentence for people.
 pub(super) fn explain(error: &Error) -> String {
     if matches!(error, Error::QueryReturnedNoRows) {
-        // Of all that is read, only the end of the chain is always there.
+        // Only the query for the end of the chain must always return a row.
         return "the row of chain_end, which says where the chain ends, was deleted: keep the file, and restore an intact copy"
             .to_owned();
     }
@@ -114,8 +114,8 @@ pub(super) fn not_recorded(error: impl Into<Arc<Error>>) -> LedgerError {
     LedgerError::NotRecorded(anyhow::Error::new(error).context(explained))
 }
 
-/// For an error of the commit itself. Only when SQLite could not write the last frame to its log, the records are
-/// certainly not there. When `fsync` fails they may be.
+/// For an error of the commit itself. The records are certainly missing only if SQLite could not write the last frame to its
+/// log. If `fsync` fails, they may be there.
 pub(super) fn not_committed(error: Arc<Error>) -> LedgerError {
     let is_certain = match &*error {
         Error::SqliteFailure(failure, _) => {

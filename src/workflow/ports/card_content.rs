@@ -25,7 +25,7 @@ pub struct CardContent {
     pub owner: Option<SessionOwner>,
     /// What keeps an approved request from being executed, if anything does.
     pub hold: Option<ExecutionHold>,
-    /// Whose approving reaction no longer counts, and why.
+    /// People whose approving reaction no longer counts, and why.
     pub not_counting: Vec<(UserId, ApprovalLoss)>,
 }
 
@@ -106,7 +106,7 @@ impl SessionOnCard {
     }
 }
 
-/// Why a request that enough people approved is not executed yet.
+/// Why a request with enough approvals is not executed yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ExecutionHold {
     /// The reactions on its card could not be read.

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::event::GatewayEvent;
 use super::intents::Intents;
 use super::session::GatewaySession;
-use crate::world::spare_events::make_spare;
+use crate::world::minimal_events::make_minimal;
 
 /// A command to a connection's task.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ pub(crate) struct GatewaySessions {
     pub(crate) delay: Duration,
     pub(crate) copies: usize,
     /// Whether interactions and reactions have few fields and odd values.
-    pub(crate) is_spare: bool,
+    pub(crate) is_minimal: bool,
     pub(crate) upgrades: UpgradeMode,
     pub(crate) identifies: u32,
     last_identify: Option<Instant>,
@@ -78,7 +78,7 @@ impl GatewaySessions {
             log: Vec::new(),
             delay: Duration::ZERO,
             copies: 1,
-            is_spare: false,
+            is_minimal: false,
             upgrades: UpgradeMode::Accept,
             identifies: 0,
             last_identify: None,
@@ -109,9 +109,9 @@ impl GatewaySessions {
     /// Numbers an event in every session that receives it, and sends it.
     pub(crate) fn emit(&mut self, event: &GatewayEvent) {
         let mut event = Cow::Borrowed(event);
-        if self.is_spare {
+        if self.is_minimal {
             let event = event.to_mut();
-            make_spare(event.name, &mut event.data);
+            make_minimal(event.name, &mut event.data);
         }
         let at = Instant::now() + self.delay;
         for session in self.sessions.values_mut().filter(|session| session.receives(&event)) {

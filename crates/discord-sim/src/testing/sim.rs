@@ -282,10 +282,10 @@ impl Sim {
         self.shared().update(|world| world.garbles_next_interaction = true);
     }
 
-    /// From now on interactions and reactions have few fields, and values in them that typed libraries refuse, as those of
-    /// compatible servers.
-    pub fn sends_spare_events(&self) {
-        self.shared().update(|world| world.gateway.is_spare = true);
+    /// From now on, interactions and reactions have only the fields that bots need, with values that typed libraries refuse, as
+    /// compatible servers send them.
+    pub fn sends_minimal_events(&self) {
+        self.shared().update(|world| world.gateway.is_minimal = true);
     }
 
     /// Another process with the bot's token edits a message of the bot.

@@ -12,24 +12,24 @@ pub(super) fn warnings(card: &CardContent) -> String {
     warnings.fold(String::new(), |text, warning| text + "⚠️ " + &warning + "\n")
 }
 
-/// Which sessions cannot be seen now, why, and of when the card is.
+/// Says which sessions cannot be seen now, why, and how old the card's view of them is.
 fn what_is_unseen(card: &CardContent) -> Option<String> {
     let sessions = card.sessions.iter().enumerate();
     let unseen: Vec<_> = sessions.filter_map(|(index, shown)| Some((index, shown.unseen?))).collect();
     let last_seen = unseen.iter().map(|(index, _)| card.own_seen_at(*index)).min()?;
-    let (which, what) = match (unseen.len(), card.sessions.len()) {
-        (_, 1) => ("This session".to_owned(), "What is below"),
-        (all, total) if all == total => ("These sessions".to_owned(), "What is below"),
-        (some, _) => (format!("{some} of these sessions"), "What is below of those with ⚠️"),
+    let (which, they_are) = match (unseen.len(), card.sessions.len()) {
+        (_, 1) => ("This session".to_owned(), "It is"),
+        (all, total) if all == total => ("These sessions".to_owned(), "They are"),
+        (some, _) => (format!("{some} of these sessions"), "Those with ⚠️ are"),
     };
     let why: BTreeSet<_> = unseen.iter().map(|(_, cause)| cause.detail).collect();
     let why = why.into_iter().collect::<Vec<_>>().join("; ");
     let (clock, ago) =
         (timestamp(last_seen, TimestampStyle::Clock), timestamp(last_seen, TimestampStyle::Relative));
-    Some(format!("**{which} cannot be seen now**: {why}. {what} was last seen at {clock} ({ago})."))
+    Some(format!("**{which} cannot be seen now**: {why}. {they_are} shown as last seen at {clock} ({ago})."))
 }
 
-/// `None` while the reason for the request is not over, as far as is known.
+/// Says that the reason for the request is over; `None` if it is not known to be.
 fn reason_is_over(card: &CardContent) -> Option<String> {
     let details = &card.request.details;
     let latest = || (0..details.backends.len()).map(|index| card.latest(index));

@@ -16,7 +16,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::workflow::ports::CardContent;
 
 /// Discord allows 6,000 characters for all embeds of a message; the rest of the card takes less than half of them. Lines that
-/// do not fit say only what nobody can do without.
+/// do not fit show only the essential facts.
 const MAX_LENGTH: usize = 3_000;
 const NAME_LENGTH: usize = 40;
 const REASON_LENGTH: usize = 150;

@@ -10,7 +10,7 @@ use crate::domain::outcome::Outcome;
 use crate::domain::request::Request;
 use crate::domain::unreachable_cause;
 
-/// The guard's own rules. What it says of one names the table.
+/// The table of the guard's own rules. The guard's detail about a match names it.
 const GUARD_TABLE: &str = "killgate.protected_users";
 
 /// A sentence about what to do next, if there is something to do.

@@ -1,6 +1,6 @@
-//! Interactions and reactions as servers other than Discord send them, or Discord some day: without the fields that bots
-//! hardly need, and with values in others that typed libraries refuse (seen: `public_flags` as a string, an `interaction`
-//! without its name, decorations of a new format).
+//! Interactions and reactions as other servers send them, and as Discord may one day: without rarely needed fields, and with
+//! values that typed libraries refuse (seen: `public_flags` as a string, an `interaction` without its name, decorations of a
+//! new format).
 
 use serde_json::{Value, json};
 
@@ -18,20 +18,20 @@ const INTERACTION: [&str; 10] = [
 ];
 const REACTION: [&str; 6] = ["user_id", "channel_id", "message_id", "guild_id", "emoji", "member"];
 
-/// Makes the data of an event spare.
-pub(crate) fn make_spare(name: &str, data: &mut Value) {
+/// Reduces the data of an event to the minimum.
+pub(crate) fn make_minimal(name: &str, data: &mut Value) {
     match name {
         "INTERACTION_CREATE" => keep(data, &INTERACTION),
-        // A super reaction is known by the field.
+        // Only that field tells a super reaction apart.
         "MESSAGE_REACTION_ADD" | "MESSAGE_REACTION_REMOVE" if data["burst"] == false => keep(data, &REACTION),
         _ => return,
     }
     if let Some(member) = data.get_mut("member") {
-        make_person_spare(member);
+        make_person_minimal(member);
     }
     for people in ["/data/resolved/users", "/data/resolved/members"] {
         let people = data.pointer_mut(people).and_then(Value::as_object_mut);
-        people.into_iter().flat_map(serde_json::Map::values_mut).for_each(make_person_spare);
+        people.into_iter().flat_map(serde_json::Map::values_mut).for_each(make_person_minimal);
     }
     if let Some(message) = data.get_mut("message") {
         *message = json!({
@@ -42,7 +42,7 @@ pub(crate) fn make_spare(name: &str, data: &mut Value) {
 }
 
 /// `person` is a member or a user.
-fn make_person_spare(person: &mut Value) {
+fn make_person_minimal(person: &mut Value) {
     keep(person, &["id", "username", "bot", "user", "roles", "communication_disabled_until"]);
     let user = if person["user"].is_object() { &mut person["user"] } else { person };
     keep(user, &["id", "username", "bot", "roles", "communication_disabled_until"]);
