@@ -188,12 +188,12 @@ impl TestEnv {
             .await;
     }
 
-    /// Waits for the bot's connection to the target, and returns its backend's pid. The connection that it opens after it,
-    /// to recognize a pooler, is closed at once.
+    /// Waits until the bot's connection to the target is ready, and returns its backend's pid. It has locks in reserve, unlike the
+    /// second connection, which only tells whether there is a pooler.
     pub async fn wait_for_bot_backend(&self) -> u32 {
         let observer = self.cluster.superuser().await.expect("an observer");
-        let query = "select pid from pg_stat_activity where usename = 'killgate' and state = 'idle' \
-                     order by backend_start";
+        let query = "select pid from pg_stat_activity as a where usename = 'killgate' and state = 'idle' and exists \
+                     (select from pg_locks as l where l.pid = a.pid and locktype = 'advisory') order by backend_start";
         eventually("the bot is connected to its target", async || {
             let rows = observer.query(query, &[]).await?;
             Ok(rows.first().map(|row| row.get::<_, i32>(0)))
