@@ -1,5 +1,5 @@
-//! The network between the bot and Discord's API, its target and its ledger is cut, stalled and delayed at each byte of one
-//! whole approval in turn.
+//! The network between the bot and Discord's API, its target and its ledger is cut, stalled and delayed every few bytes of one
+//! whole approval.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::proxy::{Direction, FaultEffect, NetworkFault, Proxy};
 use crate::verification::verify;
 use crate::workload::case;
 
-/// Every so-manieth byte. `KILLGATE_FAULT_STRIDE` overrides this.
+/// How many bytes apart the faults are. `KILLGATE_FAULT_STRIDE` overrides this.
 const STRIDE: usize = 4_000;
 const EFFECTS: [FaultEffect; 3] =
     [FaultEffect::Cut, FaultEffect::Stall, FaultEffect::Delay(Duration::from_secs(2))];
@@ -22,7 +22,7 @@ pub enum Link {
     Ledger,
 }
 
-async fn every_byte_of(link: Link) {
+async fn faults_between_bot_and(link: Link) {
     let stride = std::env::var("KILLGATE_FAULT_STRIDE")
         .map_or(STRIDE, |number| number.parse().expect("a number of bytes"));
     let env = TestEnv::new().await;
@@ -60,16 +60,16 @@ async fn every_byte_of(link: Link) {
 }
 
 #[tokio::test]
-async fn faults_at_each_byte_between_bot_and_discord_lead_to_a_true_outcome() {
-    every_byte_of(Link::Discord).await;
+async fn faults_every_few_bytes_between_bot_and_discord_lead_to_a_true_outcome() {
+    faults_between_bot_and(Link::Discord).await;
 }
 
 #[tokio::test]
-async fn faults_at_each_byte_between_bot_and_target_lead_to_a_true_outcome() {
-    every_byte_of(Link::Target).await;
+async fn faults_every_few_bytes_between_bot_and_target_lead_to_a_true_outcome() {
+    faults_between_bot_and(Link::Target).await;
 }
 
 #[tokio::test]
-async fn faults_at_each_byte_between_bot_and_ledger_lead_to_a_true_outcome() {
-    every_byte_of(Link::Ledger).await;
+async fn faults_every_few_bytes_between_bot_and_ledger_lead_to_a_true_outcome() {
+    faults_between_bot_and(Link::Ledger).await;
 }

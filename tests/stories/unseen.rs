@@ -78,7 +78,8 @@ async fn an_approval_given_while_reactions_cannot_be_read_counts_once_they_were(
     env.sim.guild_becomes_available();
     env.react("ben", &card, APPROVE);
     env.wait_for_event(1, "approved by ben", 1).await;
-    card.becomes("the card says what holds it up", |card| card.text().contains("does not let it read them")).await;
+    card.becomes("the card says what holds it up", |card| card.text().contains("does not let it read them"))
+        .await;
     assert!(victim.still_alive().await.unwrap());
     env.sim.fails_no_more();
 
