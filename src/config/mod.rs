@@ -6,13 +6,15 @@
 //! | file | reads |
 //! |---|---|
 //! | [`discord`] | `[discord]` and the token |
-//! | [`target`] | `[[target]]`, and the policy that results from `access`, `approval`, `protect` and the target's overrides |
+//! | `access`, `approval`, `protect` | the sections of those names, for all targets or for one |
+//! | [`target`] | `[[target]]`, and the policy that results from these and the target's overrides |
 //! | `quorum` | refuses policies under which no request could ever be approved |
 //! | [`connection`], `postgres_url`, `tls` | the URL of a PostgreSQL server |
-//! | [`secret`], `environment` | files and variables that hold secrets |
-//! | [`ledger`], `limits`, `privacy`, `http` | the sections of those names |
+//! | [`secret`], `environment`, `password_command` | files, variables and programs that hold or print secrets |
+//! | [`ledger`], `limits`, `privacy`, `http`, `owner` | the sections of those names |
 //! | `reload` | which changes a running killgate cannot apply |
 //! | [`mod@reference`] | every key: its meaning, what it allows, its default |
+//! | [`duration`], `ids`, `paths` | durations, ids of Discord and paths, in whichever section they are |
 //! | `section`, `value`, [`fault`], `source_line` | tables, values, faults, and the lines that they show |
 //!
 //! [`load_ledger`] and [`load_http`] return one section, for commands that need only that, and no secret of the others.

@@ -6,7 +6,8 @@
 //! | [`api`] | the REST client |
 //! | [`gateway`] | the connection that receives events |
 //! | [`https_proxy`] | the proxy through which Discord is reached |
-//! | [`bot`] | logs in, registers the commands, and connects everything below |
+//! | [`bot`] | logs in, and connects everything below |
+//! | [`command_registration`] | registers the commands, and again when they are gone or changed |
 //! | `event_filter` | selects events on their raw JSON, before they are decoded |
 //! | [`served_channels`] | the channels, threads and posts in which commands and approvals count |
 //! | `guild_presence` | whether the bot is in its guild, and when people may have acted unseen |

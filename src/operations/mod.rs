@@ -2,12 +2,16 @@
 //!
 //! | file | what it does |
 //! |---|---|
+//! | `arguments` | the command line |
 //! | `run` | stands by and is the active replica in turn |
 //! | `active_replica`, `degraded` | runs the bot; reports a damaged ledger |
 //! | `held_ledger` | holds the ledger, so that one process acts |
 //! | `reload` | reads the configuration again on SIGHUP |
 //! | `target_pool` | keeps the targets open |
-//! | `check`, `audit`, `report`, `health` | the other commands; `ledger_tools` opens the ledger for them |
+//! | `clock` | the workflow's clock, which never jumps |
+//! | `process_limits` | no core dumps; enough file descriptors |
+//! | `check`, `audit`, `report`, `health` | the other commands |
+//! | `ledger_tools` | opens the ledger for the commands of `killgate audit` |
 //! | `logging`, `json_lines`, `panics` | logs and metrics |
 //! | `standard_output` | prints what the commands say |
 //! | `http` | `/healthz`, `/readyz`, `/metrics` |

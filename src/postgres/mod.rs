@@ -11,6 +11,7 @@
 //! | [`server_info`], [`prepared_statements`] | what the server is, what the role may do; the statements |
 //! | `activity`, [`rows`], `raw_text` | lists sessions, whatever bytes their texts are |
 //! | `lock_waits` | what the waiting ones wait for |
+//! | `required_parts` | what a name must contain to match a protection rule |
 //! | `pooler` | recognizes a pooler in front of the server |
 //! | `signal`, `signal_answer`, `clock_reading` | checks and signals in one statement, reads the answer, bounds when it is executed |
 //! | [`version`] | the differences between PostgreSQL versions |

@@ -18,6 +18,7 @@
 //! | `reaction_reads`, `reaction_reader`, `member_lookup` | what is known of the reactions on a card; reading those that may be unseen; who people are in the guild now |
 //! | `explanations` | tells people that their reactions do not count |
 //! | `execution` | signal, confirm, resolve |
+//! | `released` | which waiting sessions got their locks, and who holds the locks now |
 //! | `reminder` | mentions the approvers in replies to a card |
 //! | `monitor` | keeps cards current |
 //! | `card_publisher`, `vote_reactions`, `edit_throttle` | brings a request's card and result to the channel; puts the two reactions on it; spaces out edits |

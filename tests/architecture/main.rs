@@ -1,5 +1,6 @@
 //! Reads the sources and fails on a violation of the architecture: a forbidden import, a library in the wrong folder,
-//! a file that is too long, test code outside of `mod tests`, a name that two types share.
+//! a file that is too long, test code outside of `mod tests`, a name that two types share,
+//! a file that its folder's table does not name.
 
 mod dependencies;
 mod deployment;
@@ -9,6 +10,7 @@ mod names;
 mod planted;
 mod rules;
 mod source;
+mod tables;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -4,6 +4,9 @@
 //! |---|---|
 //! | [`body`] | the content of a message, independent of the call that sends it |
 //! | [`card`] | the card of a request |
+//! | `notification` | the first line of the card's text, which is all that a notification shows |
+//! | `consequences` | what ending a session or its query brings about, and what it cannot |
+//! | [`mark`] | the last line of a message's text, by which killgate knows its own messages |
 //! | [`result`] | the reply that says how a request ended |
 //! | [`notices`] | refusals, and alerts to a channel |
 //! | [`request_list`] | the list of `/requests` |
@@ -14,6 +17,7 @@
 //! | [`choices`] | autocomplete choices |
 //! | [`component_id`] | the `custom_id` of buttons, menus and forms |
 //! | `session_facts` | sentences about a session, shared by card and details |
+//! | `lock_text`, `waiters_text` | which lock is waited for; who waits for a session |
 //! | [`format`] | numbers, times, names and mentions |
 //!
 //! Text from a database or a person passes through [`crate::discord::sanitize`], and every message says explicitly

@@ -3,6 +3,12 @@
 //! Every field of an event is always there: one without a value is `null`, never left out. Reading is as strict: a line
 //! is accepted only if writing what was read gives the same line again. So a missing or an unknown field, a number
 //! or a time written in another way, and white space are errors.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `mod` | writes and reads a record |
+//! | `form`, `backend_form`, `wait_form` | the fields of a record; of its sessions; what each waited for |
+//! | `values`, [`time`] | single values; points in time |
 
 mod backend_form;
 mod form;

@@ -1,5 +1,17 @@
 //! The ledger in a SQLite file, held by one running killgate. An acknowledged record has been through `fsync`
 //! (SQLite documentation, "Write-Ahead Logging" and "PRAGMA synchronous").
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `mod` | [`SqliteLedger`], a queue of jobs for the thread that owns the connection |
+//! | `worker` | runs the jobs on that thread |
+//! | `store` | reads and writes the file |
+//! | `file` | locks the file, so that only one running killgate uses it |
+//! | `queries` | finds the records of some requests |
+//! | [`reader`] | reads all records, for `audit` |
+//! | `dry_run` | tests for `check` whether a ledger could be kept in the file |
+//! | `schema`, `schema.sql` | creates the schema and checks its version |
+//! | `error` | what an error of SQLite means |
 
 mod dry_run;
 mod error;

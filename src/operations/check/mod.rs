@@ -1,4 +1,11 @@
 //! `killgate check`: checks every precondition, and says how to fix what is missing.
+//!
+//! | file | what it checks |
+//! |---|---|
+//! | `mod` | calls the others, and prints the results |
+//! | `ledger` | whether the ledger is writable and intact |
+//! | `target` | whether a target is reachable, and what the role may read there |
+//! | `privileges` | how the role may signal there |
 
 mod ledger;
 mod privileges;

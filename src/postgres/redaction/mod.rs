@@ -5,6 +5,13 @@
 //! PostgreSQL's documentation, chapter 4.1 "Lexical Structure". It is not a parser, and it **fails closed**: everything
 //! from the first ambiguous place on is shown as `…`.
 //!
+//! | file | what it does |
+//! |---|---|
+//! | `mod` | writes the text without its literals |
+//! | `lexer` | splits the text into tokens |
+//! | `literal` | finds the ends of literals and comments |
+//! | `hazard` | finds places where a secret may be outside any literal |
+//!
 //! Quoted identifiers in the result can still contain control, formatting and markup characters. Every text shown to
 //! people also passes through [`sanitize`](crate::discord::sanitize).
 
