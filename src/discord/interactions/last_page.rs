@@ -32,7 +32,7 @@ struct RenderedPage {
 impl LastPage {
     /// Waits until few enough pages are on their way. The page is rendered and sent while the result is held.
     pub(super) async fn place(&self) -> Option<SemaphorePermit<'_>> {
-        // `None` only if the semaphore were closed.
+        // It is never closed.
         self.places.acquire().await.ok()
     }
 

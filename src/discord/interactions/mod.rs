@@ -33,7 +33,7 @@ use serenity::model::application::{CommandInteraction, Interaction};
 use serenity::model::channel::PartialChannel;
 use serenity::model::guild::Member;
 use serenity::model::id::{ApplicationId, GuildId, InteractionId};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::time::sleep;
 use tracing::warn;
 
@@ -59,6 +59,10 @@ const FORM_TIMEOUT: Duration = Duration::from_millis(2_500);
 /// An active replica has answered or deferred by then, and Discord still waits: it does so for 3 s.
 const YIELD: Duration = Duration::from_millis(1_500);
 
+/// How many interactions are answered at the same time. Each takes some 10 kB, and thousands may arrive at once. Later ones wait for a
+/// place; they are few enough to be answered in time unless a whole guild asks about a silent target.
+const MAX_CONCURRENT: usize = 256;
+
 /// Answers interactions, each in its own task.
 #[derive(Clone)]
 pub struct InteractionHandler {
@@ -74,6 +78,17 @@ pub struct InteractionHandler {
     pub history_turn: Arc<Mutex<()>>,
     /// Empty at first.
     pub last_page: Arc<LastPage>,
+    pub places: AnswerPlaces,
+}
+
+/// Limits how many interactions are answered at the same time.
+#[derive(Clone)]
+pub struct AnswerPlaces(Arc<Semaphore>);
+
+impl Default for AnswerPlaces {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(MAX_CONCURRENT)))
+    }
 }
 
 impl InteractionHandler {
@@ -81,6 +96,8 @@ impl InteractionHandler {
     pub fn handle(&self, interaction: Interaction) {
         let handler = self.clone();
         tokio::spawn(async move {
+            // It is never closed.
+            let _place = handler.places.0.acquire().await;
             if handler.may_answer().await {
                 handler.answer(interaction).await;
             }
