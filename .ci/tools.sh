@@ -35,6 +35,9 @@ apt_install() {
         -o Dpkg::Options::=--force-confold "$@"
 }
 
+# Rust links with it, and SQLite and the cryptography are written in C.
+need_compiler() { have cc || apt_install build-essential; }
+
 have_postgres() {
     [[ -n ${KILLGATE_POSTGRES_BIN:-} ]] || { have postgres && have initdb; } ||
         compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null

@@ -78,12 +78,11 @@ fn free_port() -> u16 {
 
 /// The README's blocks, what is typed into each, and what the README says to edit.
 fn write_session(folder: &Path, sim: &Sim, cluster: &Cluster, http: u16) {
+    let target = rehearsal_url().replace(":5432", &format!(":{}", cluster.port()));
     let edit = format!(
-        "sed -i -e '/^token_file/a api_url = \"{}\"' -e 's/db1.internal:5432/db1.internal:{}/' \
-         -e 's/sslmode=verify-full/sslmode=disable/' -e 's/127.0.0.1:9464/127.0.0.1:{http}/' \
-         /etc/killgate/killgate.toml",
+        "sed -i -e '/^token_file/a api_url = \"{}\"' -e 's|^url = \"postgresql://.*|{target}|' \
+         -e 's/127.0.0.1:9464/127.0.0.1:{http}/' /etc/killgate/killgate.toml",
         sim.api_url(),
-        cluster.port(),
     );
     let mut session = Vec::new();
     for (number, block) in blocks().enumerate() {
@@ -102,6 +101,13 @@ fn write_session(folder: &Path, sim: &Sim, cluster: &Cluster, http: u16) {
         }
     }
     fs::write(folder.join("session.sh"), session.join("\n")).expect("written");
+}
+
+/// What the README says to write for a PostgreSQL on the same machine.
+fn rehearsal_url() -> &'static str {
+    let (_, rest) = README.split_once("A PostgreSQL on the same machine").expect("a sentence");
+    let code = rest.split('`').find(|code| code.starts_with("url = "));
+    code.expect("the url")
 }
 
 /// The shell commands of the sections about installing and setting up.
