@@ -68,6 +68,18 @@ want_faketime() {
         lacks "libfaketime is not installed: the tests of a system clock that jumps are skipped"
 }
 
+# Optional: without the rights, the tests that mount say that they are skipped. See tests/fixture/mounts.rs.
+want_mounts() {
+    unshare --mount --pid --fork mount -t tmpfs none /tmp 2>/dev/null ||
+        lacks "mounting is not allowed here (it needs root with CAP_SYS_ADMIN): the tests of a full disk, of a mounted ledger and of the README's commands are skipped"
+}
+
+# Optional: without the rights, the tests that need a session with a certain pid say that they are skipped.
+want_pids() {
+    [[ -w /proc/sys/kernel/ns_last_pid ]] ||
+        lacks "the next pid cannot be chosen here (it needs root and a writable /proc/sys): the tests of a reused pid are skipped"
+}
+
 # Optional: without it, the test with a connection pooler says that it is skipped.
 want_pgbouncer() {
     have pgbouncer || [[ -x /usr/sbin/pgbouncer ]] || ! can_install || apt_install pgbouncer || true

@@ -4,6 +4,8 @@ mod discord;
 #[path = "../fixture/faketime.rs"]
 mod faketime;
 mod guard;
+#[path = "../fixture/mounts.rs"]
+mod mounts;
 #[path = "../fixture/pgbouncer.rs"]
 mod pgbouncer;
 mod proxy;

@@ -1,7 +1,6 @@
 //! The README's commands, exactly as they are written, lead to a bot that runs.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -9,6 +8,8 @@ use discord_sim::{Permissions, Sim};
 use throwaway_postgres::{Cluster, eventually};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
+
+use crate::mounts::may_mount;
 
 const README: &str = include_str!("../../README.md");
 /// The exit status of `enter.sh` where no clean root folder can be made.
@@ -18,9 +19,8 @@ const DBA: u64 = 1_300_000_000_000_000_002;
 
 #[tokio::test]
 async fn the_readmes_commands_in_a_clean_root_end_in_a_running_bot() {
-    let is_root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
-    if !is_root {
-        return skip("only root can make a clean root folder");
+    if !may_mount() {
+        return;
     }
     let sim = discord().await;
     // With its password only, so that the one that the README sets is tried.
@@ -38,7 +38,7 @@ async fn the_readmes_commands_in_a_clean_root_end_in_a_running_bot() {
         let mut errors = String::new();
         session.stderr.take().expect("piped").read_to_string(&mut errors).await.expect("text");
         match session.wait().await.expect("an end").code() {
-            Some(CANNOT) => return skip(&errors),
+            Some(CANNOT) => return println!("skipped: no clean root folder can be made: {errors}"),
             _ => panic!("{errors}"),
         }
     }
@@ -52,10 +52,6 @@ async fn the_readmes_commands_in_a_clean_root_end_in_a_running_bot() {
     });
     drop(session.stdin.take());
     session.wait().await.expect("an end");
-}
-
-fn skip(reason: &str) {
-    eprintln!("skipped: the README's commands are not tried: {reason}");
 }
 
 /// A guild with the ids in the README, and a bot with the permissions in its link.
