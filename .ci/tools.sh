@@ -77,10 +77,16 @@ want_faketime() {
         lacks "libfaketime is not installed: the tests of a system clock that jumps are skipped"
 }
 
+# Optional: without it, the test of the commands for backup and restore says that it is skipped.
+want_sqlite() {
+    have sqlite3 || ! can_install || apt_install sqlite3 || true
+    have sqlite3 || lacks "sqlite3 is not installed: the commands in the pages for operators are not run"
+}
+
 # Optional: without the rights, the tests that mount say that they are skipped. See tests/fixture/mounts.rs.
 want_mounts() {
     unshare --mount --pid --fork mount -t tmpfs none /tmp 2>/dev/null ||
-        lacks "mounting is not allowed here (it needs root with CAP_SYS_ADMIN): the tests of a full disk, of a mounted ledger and of the README's commands are skipped"
+        lacks "mounting is not allowed here (it needs root with CAP_SYS_ADMIN): the tests of a full disk, of a mounted ledger and of the commands in the documents are skipped"
 }
 
 # Optional: without the rights, the tests that need a session with a certain pid say that they are skipped.
