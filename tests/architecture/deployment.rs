@@ -137,7 +137,7 @@ fn what_could_not_be_checked_is_listed_at_the_end() {
         assert!(listed.contains(checker), "{checker} in {listed}");
     }
     let listed = unchecked("test");
-    for missing in checkers.into_iter().chain(["Chromium", "mounting", "Python"]) {
+    for missing in checkers.into_iter().chain(["Chromium", "sqlite3", "mounting", "Python"]) {
         assert!(listed.contains(missing), "{missing} in {listed}");
     }
 }
