@@ -12,11 +12,12 @@ pub struct Step {
     after: After,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum After {
     Next,
     /// killgate runs, and becomes ready.
     Ready,
+    /// killgate runs, and has read its configuration again.
+    Reloaded,
     /// killgate does not run. It is started, as the page says in words, and becomes ready.
     Start,
 }
@@ -46,7 +47,7 @@ pub const STEPS: [Step; 13] = [
     step("docs/upgrading.md", "killgate guard-sql"),
     step("docs/runbooks.md", "cat >/etc/killgate/orders_password"),
     step("docs/runbooks.md", "install -m 600 /dev/stdin /etc/killgate/discord_token").then(After::Ready),
-    step("docs/runbooks.md", "killgate check --config FILE\nsystemctl reload killgate").then(After::Ready),
+    step("docs/runbooks.md", "killgate check --config FILE\nsystemctl reload killgate").then(After::Reloaded),
     step("docs/runbooks.md", "systemctl stop killgate"),
     step("docs/runbooks.md", "cp /backup/killgate.db").then(After::Start),
     step("docs/upgrading.md", "./killgate-new audit export").then(After::Start),
@@ -71,11 +72,14 @@ async fn the_commands_of_the_pages_for_operators_work_on_a_machine_set_up_by_the
         let typed: &str =
             if block.1.contains("discord_token") { &format!("{}\n", walk.sim.token()) } else { PASSWORD };
         walk.root.run(&adapted(&find(block)), typed).await;
-        if after == After::Start {
-            walk.root.run("systemctl start killgate", "").await;
-        }
-        if after != After::Next {
-            walk.is_ready().await;
+        match after {
+            After::Next => {}
+            After::Ready => walk.is_ready().await,
+            After::Reloaded => walk.is_reloaded().await,
+            After::Start => {
+                walk.root.run("systemctl start killgate", "").await;
+                walk.is_ready().await;
+            }
         }
     }
     // The backups had the request.

@@ -70,12 +70,23 @@ impl Walk {
     }
 
     pub async fn is_ready(&self) {
-        let ready = format!("http://127.0.0.1:{}/readyz", self.http);
-        let is_ready = eventually("/readyz is 200", async || {
-            let answer = reqwest::get(&ready).await;
-            Ok(answer.is_ok_and(|answer| answer.status() == 200).then_some(()))
+        self.answers("readyz", |answer| answer == "ready\n").await;
+    }
+
+    /// Waits for the first reload since killgate started.
+    pub async fn is_reloaded(&self) {
+        let counted = "killgate_config_reloads_total{result=\"ok\"} 1";
+        self.answers("metrics", |metrics| metrics.lines().any(|line| line == counted)).await;
+    }
+
+    /// Waits until killgate's HTTP server answers so.
+    async fn answers(&self, path: &str, is_wanted: impl Fn(&str) -> bool) {
+        let url = format!("http://127.0.0.1:{}/{path}", self.http);
+        let answers = eventually(path, async || {
+            let Ok(answer) = reqwest::get(&url).await else { return Ok(None) };
+            Ok(is_wanted(&answer.text().await?).then_some(()))
         });
-        is_ready.await.unwrap_or_else(|error| panic!("{error}: {}", self.root.log()));
+        answers.await.unwrap_or_else(|error| panic!("{error}: {}", self.root.log()));
     }
 }
 
