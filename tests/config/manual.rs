@@ -43,38 +43,63 @@ fn more_sections(page: &str) -> String {
         "killgate-guard-sql.1" => ("The SQL is printed.", ""),
         _ => panic!("what do the exit statuses of {page} mean?"),
     };
-    let mut sections = ".SH \"EXIT STATUS\"\n".to_owned();
-    let statuses =
-        [("0", success), ("1", failure), ("2", "The command line or the configuration is invalid.")];
-    for (status, meaning) in statuses.into_iter().filter(|(_, meaning)| !meaning.is_empty()) {
-        writeln!(sections, ".TP\n{status}\n{meaning}").expect("a String takes all");
+    let invalid = match page {
+        "killgate-guard-sql.1" => "The command line is invalid.",
+        _ => "The command line or the configuration is invalid.",
+    };
+    let mut statuses = String::new();
+    let meanings = [("0", success), ("1", failure), ("2", invalid)];
+    for (status, meaning) in meanings.into_iter().filter(|(_, meaning)| !meaning.is_empty()) {
+        writeln!(statuses, ".TP\n{status}\n{meaning}").expect("a String takes all");
     }
-    let is_about_all = page == "killgate.1";
-    let connects = is_about_all || ["killgate-run.1", "killgate-check.1"].contains(&page);
-    let entries = [
-        (page != "killgate-guard-sql.1", ENVIRONMENT_OF_ALL),
-        (is_about_all || page == "killgate-run.1", ENVIRONMENT_OF_LOGS),
-        (connects, ENVIRONMENT_OF_SECRETS),
-        (page != "killgate-guard-sql.1", FILES),
-    ];
-    sections.extend(entries.iter().filter(|(is_wanted, _)| *is_wanted).map(|(_, text)| *text));
-    sections
+    let (environment, files): (&[&str], &[&str]) = match page {
+        "killgate.1" | "killgate-run.1" => {
+            (&[CONFIG_VARIABLE, TOKEN, PASSWORDS, PROXY, LOGS], &[CONFIG, LEDGER])
+        }
+        "killgate-check.1" => (&[CONFIG_VARIABLE, TOKEN, PASSWORDS, PROXY], &[CONFIG, LEDGER]),
+        "killgate-health.1" => (&[CONFIG_VARIABLE], &[CONFIG]),
+        "killgate-guard-sql.1" => (&[], &[]),
+        _ => (&[CONFIG_VARIABLE, LEDGER_PASSWORD], &[CONFIG, LEDGER]),
+    };
+    [("EXIT STATUS", &[statuses.as_str()][..]), ("ENVIRONMENT", environment), ("FILES", files)]
+        .map(|(title, entries)| section(title, entries))
+        .concat()
 }
 
-const ENVIRONMENT_OF_ALL: &str = ".SH ENVIRONMENT
-.TP
+fn section(title: &str, entries: &[&str]) -> String {
+    let content = if entries.is_empty() { "None.\n".to_owned() } else { entries.concat() };
+    format!(".SH \"{title}\"\n{content}")
+}
+
+const CONFIG_VARIABLE: &str = ".TP
 \\fBKILLGATE_CONFIG\\fR
 The configuration file, where \\fB\\-\\-config\\fR is not given.
 ";
 
-const ENVIRONMENT_OF_SECRETS: &str = ".TP
+const TOKEN: &str = ".TP
 \\fBDISCORD_TOKEN\\fR
 The bot\\(aqs token, where the configuration has no \\fBtoken_file\\fR.
-.PP
-Also every variable that a \\fBpassword_env\\fR in the configuration names.
 ";
 
-const ENVIRONMENT_OF_LOGS: &str = ".TP
+const PASSWORDS: &str = ".TP
+The variable that a \\fBpassword_env\\fR in the configuration names
+The password of that target, or of the ledger.
+";
+
+const LEDGER_PASSWORD: &str = ".TP
+The variable that \\fBpassword_env\\fR in \\fB[ledger]\\fR names
+The password of a ledger in PostgreSQL. No other secret is read.
+";
+
+const PROXY: &str = ".TP
+\\fBHTTPS_PROXY\\fR, \\fBhttps_proxy\\fR
+The URL of an HTTP proxy for connections to Discord. The lower\\-case name takes precedence, here and below.
+.TP
+\\fBNO_PROXY\\fR, \\fBno_proxy\\fR
+Hosts that are reached without the proxy, separated by commas.
+";
+
+const LOGS: &str = ".TP
 \\fBRUST_LOG\\fR
 Which log lines are written, such as \\fBkillgate=debug,info\\fR. The default is \\fBinfo\\fR.
 .TP
@@ -82,14 +107,25 @@ Which log lines are written, such as \\fBkillgate=debug,info\\fR. The default is
 With 1, a panic is logged with its backtrace.
 ";
 
-const FILES: &str = ".SH FILES
-.TP
+const CONFIG: &str = ".TP
 \\fIconfig/killgate.toml\\fR
 The configuration, where neither \\fB\\-\\-config\\fR nor \\fBKILLGATE_CONFIG\\fR names another. Paths in it are relative to its folder.
-.TP
+";
+
+const LEDGER: &str = ".TP
 \\fIkillgate.db\\fR
 The ledger, where \\fB[ledger]\\fR names no other. SQLite writes \\fIkillgate.db\\-wal\\fR and \\fIkillgate.db\\-shm\\fR beside it.
 ";
+
+#[test]
+fn every_man_page_says_its_exit_statuses_environment_and_files() {
+    for (page, content) in files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/man")) {
+        for title in ["EXIT STATUS", "ENVIRONMENT", "FILES"] {
+            let (_, section) = content.split_once(&format!(".SH \"{title}\"\n")).expect(&page);
+            assert!(!section.is_empty() && !section.starts_with(".SH"), "{page}: {title} is empty");
+        }
+    }
+}
 
 #[test]
 fn the_completions_are_up_to_date() {

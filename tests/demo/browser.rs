@@ -134,6 +134,20 @@ impl Browser {
         assert_eq!(says, json!(false), "{css} says: {words}");
     }
 
+    /// From now on, keeps every text that the element shows.
+    pub async fn records(&self, css: &str) {
+        let script = "const element = document.querySelector(arguments[0]), texts = window.texts = new Set();
+            new MutationObserver(() => texts.add(element.innerText))
+                .observe(element, { subtree: true, childList: true, characterData: true })";
+        self.asks(script, vec![json!(css)]).await;
+    }
+
+    /// The different texts that the element has shown since.
+    pub async fn recorded(&self) -> Vec<String> {
+        let texts = self.asks("return [...window.texts]", Vec::new()).await;
+        serde_json::from_value(texts).expect("an array of texts")
+    }
+
     /// Takes a screenshot, if `KILLGATE_PICTURES` is set.
     pub async fn picture(&self, name: &str) {
         if !wants_pictures() {

@@ -63,6 +63,10 @@ async fn twenty_stuck_sessions_are_ended_by_one_request_and_one_approval() {
     let Some(browser) = Browser::open(Window::Desktop, &demo.seen_by(&["ana", "ben"])).await else {
         return;
     };
+    browser.reads("#aside .sessions", "× web-checkout wait").await;
+    for not_started in ["#trouble-pool", "#trouble-import"] {
+        browser.reads_nothing_of(not_started, "over").await;
+    }
     browser.clicks("[aria-describedby=trouble-pool]").await;
     browser.reads("#aside .sessions", "20 × inventory · stock-sync").await;
     browser.reads("#aside .health", "The shop stands still").await;
@@ -79,6 +83,13 @@ async fn twenty_stuck_sessions_are_ended_by_one_request_and_one_approval() {
     browser.reads(&by("ana", ".message"), "Terminated 20 of 20").await;
     browser.reads("#trouble-pool", "over").await;
     browser.reads("#aside .health", "The shop sells").await;
+
+    browser.records("#aside .now").await;
+    browser.clicks("[aria-describedby=trouble-queue]").await;
+    browser.reads("#aside .health", "The shop stands still").await;
+    for text in browser.recorded().await {
+        assert_eq!(text.contains("The shop sells"), !text.starts_with("0 orders"), "{text}");
+    }
 
     browser.closes().await;
     demo.ends().await;

@@ -10,6 +10,8 @@ mod failovers;
 mod kills;
 mod lease;
 mod ledger;
+#[path = "../fixture/mounts.rs"]
+mod mounts;
 mod proxy;
 mod random_delays;
 mod reload;
