@@ -10,7 +10,7 @@
 //! | `check`, `audit`, `report`, `health` | the other commands; `ledger_tools` opens the ledger for them |
 //! | `logging`, `json_lines`, `panics` | logs and metrics |
 //! | `standard_output` | prints what the commands say |
-//! | `http` | `/healthz`, `/readyz`, `/metrics` |
+//! | `http`, `readiness` | `/healthz`, `/readyz`, `/metrics` |
 
 pub mod active_replica;
 pub mod arguments;
@@ -26,6 +26,7 @@ pub mod ledger_tools;
 pub mod logging;
 mod panics;
 pub mod process_limits;
+mod readiness;
 pub mod reload;
 pub mod report;
 pub mod run;
