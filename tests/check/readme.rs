@@ -1,4 +1,4 @@
-//! The README's commands, exactly as they are written, lead to a bot that runs.
+//! The README's commands, exactly as they are written, lead to a bot that runs, and its systemd unit reloads it.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use discord_sim::{Permissions, Sim};
 use throwaway_postgres::{Cluster, eventually};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
 const README: &str = include_str!("../../README.md");
@@ -50,7 +50,15 @@ async fn the_readmes_commands_in_a_clean_root_end_in_a_running_bot() {
     is_ready.await.unwrap_or_else(|error| {
         panic!("{error}: {}", fs::read_to_string(folder.path().join("log")).unwrap_or_default())
     });
-    drop(session.stdin.take());
+    let mut input = session.stdin.take().expect("piped");
+    input.write_all(b"sudo systemctl reload killgate\n").await.expect("read");
+    let is_reloaded = eventually("the configuration was reloaded", async || {
+        let metrics = reqwest::get(format!("http://127.0.0.1:{http}/metrics")).await?.text().await?;
+        let counted = "killgate_config_reloads_total{result=\"ok\"} 1";
+        Ok(metrics.lines().any(|line| line == counted).then_some(()))
+    });
+    is_reloaded.await.expect("the unit's ExecReload reloads it");
+    drop(input);
     session.wait().await.expect("an end");
 }
 

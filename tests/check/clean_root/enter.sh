@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs FOLDER/session.sh in a root folder without killgate: this machine's files, with all changes in memory. Then waits until
-# standard input ends. Exits with 77 where such a folder cannot be made. Needs mount and pid namespaces of its own.
+# Runs FOLDER/session.sh in a root folder without killgate: this machine's files, with all changes in memory. Then runs each line
+# of standard input there, until that ends. Exits with 77 where such a folder cannot be made. Needs mount and pid namespaces
+# of its own.
 # usage: enter.sh FOLDER KILLGATE PORT_OF_POSTGRESQL, in a clone
 set -euo pipefail
 folder=$1 killgate=$2 port=$3
@@ -26,8 +27,13 @@ touch walk/killgate
 mount --bind "$killgate" walk/killgate
 cp -r "$clone/config" home/admin/killgate/
 # A session of its own has no terminal, so psql reads the password from standard input.
-setsid --wait chroot . \
-    /usr/bin/env -i HOME=/home/admin PATH=/walk/programs/bin:/usr/local/bin:/usr/bin:/bin PGPORT="$port" \
-    bash -euo pipefail -c 'cd ~/killgate && . /walk/session.sh' >&2
+inside() {
+    setsid --wait chroot . \
+        /usr/bin/env -i HOME=/home/admin PATH=/walk/programs/bin:/usr/local/bin:/usr/bin:/bin PGPORT="$port" \
+        bash -euo pipefail -c "cd ~/killgate && $1" </dev/null >&2
+}
+inside '. /walk/session.sh'
 echo walked
-read -r _ || true
+while read -r line; do
+    inside "$line"
+done
