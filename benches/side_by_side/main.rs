@@ -11,6 +11,7 @@ mod bots;
 mod burst;
 mod compared_bots;
 mod contenders;
+mod cores;
 mod document;
 mod flood;
 mod flooded;
@@ -22,6 +23,7 @@ mod growth;
 mod guild;
 mod histories;
 mod history;
+mod hostile_clients;
 mod http_clients;
 mod loaded_server;
 mod machine;
@@ -36,6 +38,7 @@ mod together;
 mod trace;
 mod victim;
 
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -65,6 +68,9 @@ struct Arguments {
     /// Where the document is written.
     #[arg(long, value_name = "FILE", default_value = "docs/benchmarks.md")]
     out: PathBuf,
+    /// Only keeps hostile clients of this address, instead of measuring.
+    #[arg(long, hide = true, value_name = "ADDRESS")]
+    http_clients: Option<SocketAddr>,
     /// Passed by cargo to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
@@ -147,7 +153,12 @@ impl Bench {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(&Arguments::parse()).await {
+    let arguments = Arguments::parse();
+    let result = match arguments.http_clients {
+        Some(address) => hostile_clients::run(address).await,
+        None => run(&arguments).await,
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             eprintln!("{problem:#}");
