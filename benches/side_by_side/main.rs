@@ -171,6 +171,13 @@ async fn main() -> ExitCode {
 async fn run(arguments: &Arguments) -> Result<()> {
     let began = Instant::now();
     let bench = Bench::new(arguments)?;
+    let writes = !arguments.quick && arguments.only.is_empty();
+    ensure!(
+        !writes || bench.peers.len() == Peer::ALL.len(),
+        "{} would lose the comparison with the bots that are left out: make their libraries available, or use --quick or \
+         --only, which write nothing",
+        arguments.out.display()
+    );
     let mut document = Document::begin(&bench.peers)?;
     let mut failures = Vec::new();
     for subject in Subject::value_variants() {
@@ -192,7 +199,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
     }
     println!("{:.0} s", began.elapsed().as_secs_f64());
     ensure!(failures.is_empty(), "not measured: {}", failures.join("; "));
-    if !arguments.quick && arguments.only.is_empty() {
+    if writes {
         std::fs::write(&arguments.out, document.to_string())?;
         println!("written to {}", arguments.out.display());
     }
