@@ -25,8 +25,9 @@ const IN_FILE: &str = "file Uo7iejahb2 ü";
 const IN_ENVIRONMENT: &str = "env%Eighai4oot?";
 const LEDGERS: &str = "ledger&Quoh5eejoo";
 
-/// What the child that panics while lines wait says on its standard output then.
+/// What the child that panics while lines wait says on its standard output, and its exit status.
 const UNWINDS: &str = "the thread that holds the log unwinds";
+const PANICKED: i32 = 101;
 /// More than fit into a pipe (pipe(7)), and fewer than may wait.
 const WAITING_LINES: usize = 900;
 
@@ -82,7 +83,7 @@ async fn child_process_that_panics_with_all_secrets_in_its_message() {
     eprintln!("{:?}", anyhow::Error::new(ended).context("the engine panicked"));
 }
 
-/// Says so when it is dropped.
+/// Says on standard output that the stack unwinds.
 struct Unwinding;
 
 impl Drop for Unwinding {
@@ -91,13 +92,24 @@ impl Drop for Unwinding {
     }
 }
 
+/// Ends the process at once, so that the log has no more time to be written.
+struct EndOfProcess;
+
+impl Drop for EndOfProcess {
+    fn drop(&mut self) {
+        std::process::exit(PANICKED);
+    }
+}
+
 #[test]
 #[ignore = "runs in a process of its own, whose output another test reads"]
 fn child_process_that_panics_while_lines_wait_to_be_written() {
+    // Dropped in the opposite order.
+    let _end = EndOfProcess;
     let _log = log_to_stderr(LogFormat::Text);
-    let _dropped_first = Unwinding;
+    let _unwinding = Unwinding;
     for number in 0..WAITING_LINES {
-        tracing::info!(number, "{}", "a long line".repeat(20));
+        tracing::info!(number, "{}", "a long line".repeat(100));
     }
     panic!("the last words");
 }
@@ -205,15 +217,15 @@ fn a_panic_that_ends_the_process_loses_no_line_that_waits_to_be_written() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("it starts");
-    // Until it unwinds, nobody reads its log, so that most lines wait.
+    // Nobody reads its log before it unwinds, so that most lines wait.
     let mut output = BufReader::new(child.stdout.take().expect("piped")).lines();
     assert!(output.any(|line| line.expect("text").ends_with(UNWINDS)), "it panics");
     let mut log = String::new();
     child.stderr.take().expect("piped").read_to_string(&mut log).expect("text");
-    assert!(!child.wait().expect("an end").success());
+    assert_eq!(child.wait().expect("an end").code(), Some(PANICKED));
 
     let lines: Vec<_> = log.lines().collect();
-    assert_eq!(lines.len(), WAITING_LINES + 1, "{log}");
+    assert_eq!(lines.len(), WAITING_LINES + 1);
     for (number, line) in lines[..WAITING_LINES].iter().enumerate() {
         assert!(line.ends_with(&format!(" number={number}")), "{line}");
     }
