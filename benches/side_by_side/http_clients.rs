@@ -1,9 +1,9 @@
 //! The approval while HTTP clients misbehave.
 
 use std::cell::RefCell;
-use std::io::{BufRead, BufReader, Lines};
+use std::io::{BufRead, BufReader, Lines, PipeReader};
 use std::net::SocketAddr;
-use std::process::{Child, ChildStdout, Stdio};
+use std::process::{Child, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
@@ -32,7 +32,7 @@ to do: the goals do not count.";
 /// The process of the clients. They end when it is dropped.
 struct Clients<'a> {
     process: Child,
-    output: Lines<BufReader<ChildStdout>>,
+    output: Lines<BufReader<PipeReader>>,
     /// Receives how many requests were answered a second.
     answered: &'a RefCell<Sample>,
 }
@@ -64,19 +64,18 @@ pub async fn measure(bench: &Bench) -> Result<Chapter> {
 impl<'a> Clients<'a> {
     /// Runs this program again as the clients, and waits until they are connected.
     fn connect(address: SocketAddr, core: Option<Core>, answered: &'a RefCell<Sample>) -> Result<Self> {
-        let mut process = command(&std::env::current_exe()?, core)
+        let (output, for_process) = std::io::pipe()?;
+        let output = BufReader::new(output).lines();
+        let process = command(&std::env::current_exe()?, core)
             .into_std()
             .args(["--http-clients", &address.to_string()])
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+            .stdout(for_process)
             .spawn()?;
-        let output = process.stdout.take().context("a piped output")?;
-        let mut output = BufReader::new(output).lines();
-        ensure!(
-            output.next().transpose()?.is_some_and(|line| line == CONNECTED),
-            "the clients do not connect"
-        );
-        Ok(Self { process, output, answered })
+        let mut clients = Self { process, output, answered };
+        let first_line = clients.output.next().transpose()?;
+        ensure!(first_line.is_some_and(|line| line == CONNECTED), "the clients do not connect");
+        Ok(clients)
     }
 }
 
