@@ -14,9 +14,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bot::{Bot, TOKEN, short_timeouts};
-use discord::{Discord, Wire};
+use discord::{Discord, LIMIT, Wire};
 use killgate::discord::gateway::{GatewayError, GatewayTimeouts};
+use killgate::discord::https_proxy::HttpsProxy;
 use serde_json::json;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
+use tokio::time::timeout;
 
 async fn start_session(discord: &Discord) -> (Bot, Wire) {
     let mut bot = Bot::start(discord);
@@ -212,6 +216,26 @@ async fn the_token_is_not_sent_to_another_host() {
     let discord = Discord::with_gateway_url(|_| "wss://gateway.discord.gg".to_owned()).await;
     let error = Bot::start(&discord).fatal_error().await;
     assert!(matches!(error, GatewayError::ForeignGateway { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn every_connection_to_the_gateway_goes_through_the_proxy() {
+    let discord = Discord::with_gateway_url(|address| format!("wss://{address}")).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = HttpsProxy::parse(&format!("http://{}", listener.local_addr().unwrap()), "").unwrap();
+    let _bot = Bot::behind(&proxy, &discord);
+    for _ in 0..2 {
+        let (stream, _) = tokio::select! {
+            connection = timeout(LIMIT, listener.accept()) => connection.expect("a connection").unwrap(),
+            _ = discord.accept() => panic!("the gateway was reached without the proxy"),
+        };
+        let mut stream = BufReader::new(stream);
+        let mut request = String::new();
+        stream.read_line(&mut request).await.unwrap();
+        assert_eq!(request, format!("CONNECT {} HTTP/1.1\r\n", discord.gateway_address()));
+        // The client tries again.
+        stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\n\r\n").await.unwrap();
+    }
 }
 
 #[tokio::test]

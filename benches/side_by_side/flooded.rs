@@ -1,6 +1,7 @@
 //! The approval while irrelevant events arrive.
 
 use anyhow::Result;
+use tokio::process::Command;
 
 use crate::Bench;
 use crate::bots::{Bot, killgate};
@@ -32,21 +33,24 @@ pub struct VictimTimes {
 type BothTimes = (VictimTimes, VictimTimes);
 
 pub async fn measure(bench: &Bench) -> Result<Chapter> {
-    let times = alternate(bench, Guild::open().await, |bot| Ok(Flood::begin(&bot.guild))).await?;
+    let killgate = Command::new(&bench.killgate);
+    let flood = |bot: &Bot| Ok(Flood::begin(&bot.guild));
+    let times = alternate(bench, Guild::open().await, killgate, flood).await?;
     Ok(told(Chapter::new("Approval under a flood", TEXT), "the flood", &times))
 }
 
-/// Approvals in alternating blocks: quiet ones, and those while what `disturb` returns exists.
+/// Approvals by this `killgate` in alternating blocks: quiet ones, and those while what `disturb` returns exists.
 pub async fn alternate<T>(
     bench: &Bench,
     guild: Guild,
+    killgate: Command,
     disturb: impl Fn(&Bot) -> Result<T>,
 ) -> Result<BothTimes> {
     let mut server = LoadedServer::with_room_for(20).await?;
     server.grow_to(10).await?;
     let cluster = &server.cluster;
     let target = ("orders".to_owned(), cluster.bot().await?);
-    let bot = killgate::start_in(guild, &bench.killgate, &[target], None).await?;
+    let bot = killgate::start_in(guild, killgate, &[target], None).await?;
     let mut warm = Contender::Warm(WarmConnection::open(cluster).await?);
     for _ in 0..WARM_UP {
         approved(&bot, vec![Victim::open(cluster).await?]).await?;

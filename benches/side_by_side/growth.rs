@@ -36,7 +36,9 @@ all of them, which are databases of one server with 20 sessions. Growth is the e
 pub async fn measure(bench: &Bench) -> Result<Chapter> {
     let mut chapter = Chapter::new("More work", TEXT);
     chapter.tables.push(cards(bench).await?);
-    chapter.tables.push(many_targets(bench).await?);
+    let (targets, start_of_each) = many_targets(bench).await?;
+    chapter.tables.push(targets);
+    chapter.goal("start, for each target after the first", "ms", start_of_each, 2.0);
     Ok(chapter)
 }
 
@@ -71,7 +73,8 @@ async fn cards(bench: &Bench) -> Result<Table> {
     Ok(table(["open cards", "approval → dead", "command → card", "PSS", "processor"], &lines))
 }
 
-async fn many_targets(bench: &Bench) -> Result<Table> {
+/// The costs of more targets, and how much later the commands are registered for each target after the first.
+async fn many_targets(bench: &Bench) -> Result<(Table, f64)> {
     let mut server = LoadedServer::with_room_for(100).await?;
     server.grow_to(20).await?;
     let most = usize::from(TARGETS[TARGETS.len() - 1]);
@@ -96,7 +99,14 @@ async fn many_targets(bench: &Bench) -> Result<Table> {
         }
         lines.push((f64::from(count), vec![own.median(), memory, list.median()]));
     }
-    Ok(table(["targets", "start", "PSS", "`/sessions`"], &lines))
+    let start_of_each = slope(lines.iter().map(|(count, costs)| (*count, costs[0])));
+    Ok((table(["targets", "start", "PSS", "`/sessions`"], &lines), start_of_each))
+}
+
+/// By how much the cost grows with each more, from the least number to the greatest.
+fn slope(mut costs: impl DoubleEndedIterator<Item = (f64, f64)>) -> f64 {
+    let ends = costs.next().zip(costs.next_back());
+    ends.map_or(f64::NAN, |((least, small), (most, large))| (large - small) / (most - least))
 }
 
 /// A line for each size, and one for how the costs grow.

@@ -1,82 +1,93 @@
 //! The approval while HTTP clients misbehave.
 
+use std::cell::RefCell;
+use std::io::{BufRead, BufReader, Lines, PipeReader};
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::process::{Child, Stdio};
 
-use anyhow::{Context, Result};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::task::JoinSet;
-use tokio::time::sleep;
+use anyhow::{Context, Result, ensure};
 
 use crate::Bench;
 use crate::bots::Bot;
+use crate::cores::{Core, command};
 use crate::flooded::{alternate, told};
 use crate::guild::Guild;
-use crate::report::Chapter;
-
-/// Half of them send nothing, the others a request without an end.
-const IDLE: usize = 2_000;
-/// How long one that was closed waits before it connects again.
-const RECONNECT_AFTER: Duration = Duration::from_secs(2);
-const ASKING: usize = 4;
-const ASK_AGAIN_AFTER: Duration = Duration::from_millis(5);
+use crate::hostile_clients::{CONNECTED, REQUESTS_A_SECOND};
+use crate::numbers::{Sample, figure};
+use crate::report::{Chapter, Table, cells};
 
 const TEXT: &str = "\
 Approvals in alternating blocks: quiet, and with 2,000 clients of `[http]` that send nothing or never end their request and connect again
-two seconds after they were closed, and four that ask for `/metrics` one time after the other. They are in the process that measures, so
-the warm round trip tells how much slower the machine itself gets.";
+two seconds after they were closed, and others that ask for `/metrics` up to 10,000 times a second. killgate closes each connection after
+its answer, so that each request is a connection of its own.";
 
-/// Clients that end when this is dropped.
-struct Clients(#[expect(dead_code, reason = "dropping it ends them")] JoinSet<()>);
+const TWO_CORES: &str = "\
+killgate runs on one core, and the clients, a process of their own, on another one. PostgreSQL and the process that measures may
+use both, so the warm round trip tells how much slower the machine itself gets.";
+
+const ANY_CORE: &str = "\
+There is only one core here, or no `taskset`. So the clients, a process of their own, take time of killgate's core, which they are not
+to do: the goals do not count.";
+
+/// The process of the clients. They end when it is dropped.
+struct Clients<'a> {
+    process: Child,
+    output: Lines<BufReader<PipeReader>>,
+    /// Receives how many requests were answered a second.
+    answered: &'a RefCell<Sample>,
+}
 
 pub async fn measure(bench: &Bench) -> Result<Chapter> {
-    let clients = |bot: &Bot| Clients::connect(bot.guild.http.context("killgate serves metrics")?);
-    let times = alternate(bench, Guild::with_http().await?, clients).await?;
-    Ok(told(Chapter::new("Approval under hostile HTTP clients", TEXT), "2,000 HTTP clients", &times))
+    let cores = Core::first_two()?;
+    let [bots_core, clients_core] = cores.map_or([None; 2], |cores| cores.map(Some));
+    let answered = RefCell::default();
+    let connect = |bot: &Bot| {
+        let address = bot.guild.http.context("killgate serves metrics")?;
+        Clients::connect(address, clients_core, &answered)
+    };
+    let killgate = command(&bench.killgate, bots_core);
+    let times = alternate(bench, Guild::with_http().await?, killgate, connect).await?;
+    let answered = answered.into_inner();
+
+    let place = if cores.is_some() { TWO_CORES } else { ANY_CORE };
+    let chapter = Chapter::new("Approval under hostile HTTP clients", &format!("{TEXT}\n\n{place}"));
+    let disturbance =
+        format!("2,000 HTTP clients and {} requests a second answered", figure(answered.median()));
+    let mut chapter = told(chapter, &disturbance, &times);
+    let mut table = Table::new(["requests a second", "answered", "5–95 %", "asked, at most"]);
+    let [median, spread] = cells(&answered);
+    table.row(["`/metrics`".to_owned(), median, spread, REQUESTS_A_SECOND.to_string()]);
+    chapter.tables.push(table);
+    Ok(chapter)
 }
 
-impl Clients {
-    fn connect(address: SocketAddr) -> Result<Self> {
-        raise_descriptor_limit()?;
-        let mut clients = JoinSet::new();
-        for number in 0..IDLE {
-            clients.spawn(async move {
-                loop {
-                    // Whatever becomes of the connection, there is to be another.
-                    let _ = hold(address, number % 2 == 0).await;
-                    sleep(RECONNECT_AFTER).await;
-                }
-            });
-        }
-        for _ in 0..ASKING {
-            clients.spawn(async move {
-                loop {
-                    let _ = ask(address).await;
-                    sleep(ASK_AGAIN_AFTER).await;
-                }
-            });
-        }
-        Ok(Self(clients))
+impl<'a> Clients<'a> {
+    /// Runs this program again as the clients, and waits until they are connected.
+    fn connect(address: SocketAddr, core: Option<Core>, answered: &'a RefCell<Sample>) -> Result<Self> {
+        let (output, for_process) = std::io::pipe()?;
+        let output = BufReader::new(output).lines();
+        let process = command(&std::env::current_exe()?, core)
+            .into_std()
+            .args(["--http-clients", &address.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(for_process)
+            .spawn()?;
+        let mut clients = Self { process, output, answered };
+        let first_line = clients.output.next().transpose()?;
+        ensure!(first_line.is_some_and(|line| line == CONNECTED), "the clients do not connect");
+        Ok(clients)
     }
 }
 
-async fn hold(address: SocketAddr, is_silent: bool) -> std::io::Result<()> {
-    let mut stream = TcpStream::connect(address).await?;
-    if !is_silent {
-        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: ").await?;
+impl Drop for Clients<'_> {
+    fn drop(&mut self) {
+        drop(self.process.stdin.take());
+        for line in self.output.by_ref().map_while(Result::ok) {
+            if let Ok(rate) = line.parse() {
+                self.answered.borrow_mut().push(rate);
+            }
+        }
+        // It has ended, because its output has.
+        let _ = self.process.wait();
     }
-    stream.read_to_end(&mut Vec::new()).await.map(drop)
-}
-
-async fn ask(address: SocketAddr) -> std::io::Result<()> {
-    let mut stream = TcpStream::connect(address).await?;
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: killgate\r\n\r\n").await?;
-    stream.read_to_end(&mut Vec::new()).await.map(drop)
-}
-
-fn raise_descriptor_limit() -> Result<()> {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?)
 }

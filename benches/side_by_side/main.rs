@@ -11,6 +11,7 @@ mod bots;
 mod burst;
 mod compared_bots;
 mod contenders;
+mod cores;
 mod document;
 mod flood;
 mod flooded;
@@ -22,6 +23,7 @@ mod growth;
 mod guild;
 mod histories;
 mod history;
+mod hostile_clients;
 mod http_clients;
 mod loaded_server;
 mod machine;
@@ -36,6 +38,7 @@ mod together;
 mod trace;
 mod victim;
 
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -65,6 +68,9 @@ struct Arguments {
     /// Where the document is written.
     #[arg(long, value_name = "FILE", default_value = "docs/benchmarks.md")]
     out: PathBuf,
+    /// Only keeps hostile clients of this address, instead of measuring.
+    #[arg(long, hide = true, value_name = "ADDRESS")]
+    http_clients: Option<SocketAddr>,
     /// Passed by cargo to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
@@ -147,7 +153,12 @@ impl Bench {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(&Arguments::parse()).await {
+    let arguments = Arguments::parse();
+    let result = match arguments.http_clients {
+        Some(address) => hostile_clients::run(address).await,
+        None => run(&arguments).await,
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             eprintln!("{problem:#}");
@@ -160,6 +171,13 @@ async fn main() -> ExitCode {
 async fn run(arguments: &Arguments) -> Result<()> {
     let began = Instant::now();
     let bench = Bench::new(arguments)?;
+    let writes = !arguments.quick && arguments.only.is_empty();
+    ensure!(
+        !writes || bench.peers.len() == Peer::ALL.len(),
+        "{} would lose the comparison with the bots that are left out: make their libraries available, or use --quick or \
+         --only, which write nothing",
+        arguments.out.display()
+    );
     let mut document = Document::begin(&bench.peers)?;
     let mut failures = Vec::new();
     for subject in Subject::value_variants() {
@@ -181,7 +199,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
     }
     println!("{:.0} s", began.elapsed().as_secs_f64());
     ensure!(failures.is_empty(), "not measured: {}", failures.join("; "));
-    if !arguments.quick && arguments.only.is_empty() {
+    if writes {
         std::fs::write(&arguments.out, document.to_string())?;
         println!("written to {}", arguments.out.display());
     }

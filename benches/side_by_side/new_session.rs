@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use discord_sim::Call;
+use tokio::process::Command;
 
 use crate::Bench;
 use crate::bots::{Bot, killgate};
@@ -31,7 +32,7 @@ pub async fn measure(bench: &Bench) -> Result<Chapter> {
     server.grow_to(CARDS).await?;
     let target = ("orders".to_owned(), server.cluster.bot().await?);
     let guild = Guild::with_rate_limits().await;
-    let bot = killgate::start_in(guild, &bench.killgate, &[target], None).await?;
+    let bot = killgate::start_in(guild, Command::new(&bench.killgate), &[target], None).await?;
     for pid in server.pids().await? {
         bot.card(&[pid]).await?;
     }

@@ -14,7 +14,7 @@
 //! | `ledger_tools` | opens the ledger for the commands of `killgate audit` |
 //! | `logging`, `json_lines`, `panics` | logs and metrics |
 //! | `standard_output` | prints what the commands say |
-//! | `http` | `/healthz`, `/readyz`, `/metrics` |
+//! | `http`, `readiness` | `/healthz`, `/readyz`, `/metrics` |
 
 pub mod active_replica;
 pub mod arguments;
@@ -30,6 +30,7 @@ pub mod ledger_tools;
 pub mod logging;
 mod panics;
 pub mod process_limits;
+mod readiness;
 pub mod reload;
 pub mod report;
 pub mod run;

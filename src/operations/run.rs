@@ -11,10 +11,10 @@ use tracing::info;
 
 use super::active_replica::{ActiveReplica, ReplicaExit};
 use super::held_ledger::HeldLedger;
-use super::http::{self, HealthSources};
 use super::logging::{self, Metrics};
+use super::readiness::Readiness;
 use super::reload::ConfigFile;
-use super::{degraded, target_pool};
+use super::{degraded, http, target_pool};
 use crate::config::{LedgerLocation, Settings};
 use crate::discord::bot::DiscordStatus;
 use crate::discord::command_registration::RegistrationBudget;
@@ -47,7 +47,7 @@ pub fn run(settings: Settings, config: &ConfigFile, metrics: Metrics) -> anyhow:
         registrations: RegistrationBudget::default(),
     };
     if let Some(address) = http_address {
-        http::serve_in_background(http::listen(address)?, process.health_sources())?;
+        http::serve_in_background(http::listen(address)?, process.readiness(), process.metrics.clone())?;
     }
     let stop = watch::Sender::new(false);
     loop {
@@ -155,14 +155,13 @@ impl Process {
         Ok(ReplicaExit::Stopped)
     }
 
-    fn health_sources(&self) -> HealthSources {
-        HealthSources {
-            gateway: self.gateway.subscribe(),
-            health: self.health.subscribe(),
-            ledger: self.ledger.subscribe(),
-            waiting: self.waiting.subscribe(),
-            metrics: self.metrics.clone(),
-        }
+    fn readiness(&self) -> Readiness {
+        Readiness::new(
+            self.gateway.subscribe(),
+            self.health.subscribe(),
+            self.ledger.subscribe(),
+            self.waiting.subscribe(),
+        )
     }
 }
 

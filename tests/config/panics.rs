@@ -1,7 +1,8 @@
 //! A panic is one line of the log, without secrets even when its message shows every value.
 
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use killgate::config::{self, Settings};
 use killgate::discord::api::{ApiClient, ApiError};
@@ -23,6 +24,12 @@ const IN_URL: &str = "url+Ahx3jooqu8/";
 const IN_FILE: &str = "file Uo7iejahb2 ü";
 const IN_ENVIRONMENT: &str = "env%Eighai4oot?";
 const LEDGERS: &str = "ledger&Quoh5eejoo";
+
+/// What the child that panics while lines wait says on its standard output, and its exit status.
+const UNWINDS: &str = "the thread that holds the log unwinds";
+const PANICKED: i32 = 101;
+/// More than fit into a pipe (pipe(7)), and fewer than may wait.
+const WAITING_LINES: usize = 900;
 
 /// A target for each source of a password, and a ledger.
 fn folder() -> ConfigFolder {
@@ -74,6 +81,37 @@ async fn child_process_that_panics_with_all_secrets_in_its_message() {
     let ended = ended.expect_err("a panic");
     drop(log);
     eprintln!("{:?}", anyhow::Error::new(ended).context("the engine panicked"));
+}
+
+/// Says on standard output that the stack unwinds.
+struct Unwinding;
+
+impl Drop for Unwinding {
+    fn drop(&mut self) {
+        writeln!(std::io::stdout(), "{UNWINDS}").expect("standard output is read");
+    }
+}
+
+/// Ends the process at once, so that the log has no more time to be written.
+struct EndOfProcess;
+
+impl Drop for EndOfProcess {
+    fn drop(&mut self) {
+        std::process::exit(PANICKED);
+    }
+}
+
+#[test]
+#[ignore = "runs in a process of its own, whose output another test reads"]
+fn child_process_that_panics_while_lines_wait_to_be_written() {
+    // Dropped in the opposite order.
+    let _end = EndOfProcess;
+    let _log = log_to_stderr(LogFormat::Text);
+    let _unwinding = Unwinding;
+    for number in 0..WAITING_LINES {
+        tracing::info!(number, "{}", "a long line".repeat(100));
+    }
+    panic!("the last words");
 }
 
 fn load(path: &Path) -> Settings {
@@ -165,6 +203,34 @@ fn a_panic_is_reported_even_when_logging_is_off() {
     let (_, log) = texts(&panicked("json", "off", "0"));
     assert!(log.contains("panicked at tests/config/panics.rs:"), "{log}");
     assert_eq!(found_in(&log), []);
+}
+
+#[test]
+fn a_panic_that_ends_the_process_loses_no_line_that_waits_to_be_written() {
+    let mut child = Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", "panics::child_process_that_panics_while_lines_wait_to_be_written"])
+        .args(["--ignored", "--nocapture"])
+        .env("RUST_LOG", "info")
+        .env_remove("RUST_BACKTRACE")
+        .env_remove("RUST_LIB_BACKTRACE")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    // Nobody reads its log before it unwinds, so that most lines wait.
+    let mut output = BufReader::new(child.stdout.take().expect("piped")).lines();
+    assert!(output.any(|line| line.expect("text").ends_with(UNWINDS)), "it panics");
+    let mut log = String::new();
+    child.stderr.take().expect("piped").read_to_string(&mut log).expect("text");
+    assert_eq!(child.wait().expect("an end").code(), Some(PANICKED));
+
+    let lines: Vec<_> = log.lines().collect();
+    assert_eq!(lines.len(), WAITING_LINES + 1);
+    for (number, line) in lines[..WAITING_LINES].iter().enumerate() {
+        assert!(line.ends_with(&format!(" number={number}")), "{line}");
+    }
+    let panic = lines[WAITING_LINES];
+    assert!(panic.contains(" ERROR ") && panic.contains("panic=\"the last words\""), "{panic}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use killgate::discord::api::ApiClient;
 use killgate::discord::gateway::{
     EventFilter, GatewayError, GatewayEvent, GatewayHandle, GatewayOptions, GatewayTimeouts,
 };
+use killgate::discord::https_proxy::HttpsProxy;
 use secrecy::SecretString;
 use serenity::all::{Event, GatewayIntents};
 use tokio::sync::mpsc::Receiver;
@@ -37,23 +38,36 @@ pub(crate) fn short_timeouts() -> GatewayTimeouts {
     }
 }
 
+fn only_reactions() -> EventFilter {
+    Arc::new(|kind, _| kind == "MESSAGE_REACTION_ADD")
+}
+
 impl Bot {
     pub(crate) fn start(discord: &Discord) -> Self {
-        Self::with_filter(discord, Arc::new(|kind, _| kind == "MESSAGE_REACTION_ADD"))
+        Self::with_filter(discord, only_reactions())
     }
 
     pub(crate) fn with_timeouts(discord: &Discord, timeouts: GatewayTimeouts) -> Self {
-        Self::with_options(discord, Arc::new(|kind, _| kind == "MESSAGE_REACTION_ADD"), timeouts)
+        Self::with_options(discord, None, only_reactions(), timeouts)
     }
 
     pub(crate) fn with_filter(discord: &Discord, filter: EventFilter) -> Self {
-        Self::with_options(discord, filter, short_timeouts())
+        Self::with_options(discord, None, filter, short_timeouts())
     }
 
-    fn with_options(discord: &Discord, filter: EventFilter, timeouts: GatewayTimeouts) -> Self {
+    pub(crate) fn behind(proxy: &HttpsProxy, discord: &Discord) -> Self {
+        Self::with_options(discord, Some(proxy), only_reactions(), short_timeouts())
+    }
+
+    fn with_options(
+        discord: &Discord,
+        proxy: Option<&HttpsProxy>,
+        filter: EventFilter,
+        timeouts: GatewayTimeouts,
+    ) -> Self {
         let token = SecretString::from(TOKEN);
         let (connection, events) = GatewayHandle::start(GatewayOptions {
-            api: ApiClient::new(&discord.api_url, &token, None).unwrap(),
+            api: ApiClient::new(&discord.api_url, &token, proxy).unwrap(),
             token,
             intents: GatewayIntents::GUILDS | GatewayIntents::GUILD_MESSAGE_REACTIONS,
             filter,

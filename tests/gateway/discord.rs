@@ -58,6 +58,10 @@ impl Discord {
         Self { api_url, gateway: None, address: "127.0.0.1:9".parse().unwrap() }
     }
 
+    pub(crate) fn gateway_address(&self) -> std::net::SocketAddr {
+        self.address
+    }
+
     /// Refuses connections from now on.
     pub(crate) fn stop_listening(&mut self) {
         self.gateway = None;

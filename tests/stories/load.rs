@@ -15,6 +15,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(10);
 /// How many connections are open at once, and how long each may last.
 const MAX_CONNECTIONS: usize = 64;
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// How much of a request is read at most.
+const MAX_REQUEST_HEAD: usize = 8 * 1024;
 
 #[tokio::test]
 async fn idle_http_clients_keep_no_probe_and_no_approval_from_being_answered() {
@@ -25,8 +27,12 @@ async fn idle_http_clients_keep_no_probe_and_no_approval_from_being_answered() {
     for _ in 0..MAX_CONNECTIONS {
         idle.push(TcpStream::connect(&http).await.unwrap());
     }
-    let ready = reqwest::get(format!("http://{http}/readyz")).await.unwrap();
-    assert_eq!(ready.status(), 200);
+    eventually("/readyz is 200", async || {
+        let ready = reqwest::get(format!("http://{http}/readyz")).await?;
+        Ok((ready.status() == 200).then_some(()))
+    })
+    .await
+    .unwrap();
     // The oldest made room for it, long before it would have had to end.
     let first = timeout_at(began + CONNECTION_TIMEOUT, idle[0].read(&mut [0; 1])).await;
     assert!(matches!(first.expect("it is closed in time"), Ok(0) | Err(_)));
@@ -41,6 +47,25 @@ async fn an_http_client_that_never_ends_its_request_is_not_waited_for() {
     half.write_all(b"GET /readyz HTTP/1.1\r\n").await.unwrap();
     let read = timeout(LIMIT, half.read(&mut [0; 1])).await;
     assert!(matches!(read.expect("it is closed in time"), Ok(0) | Err(_)));
+}
+
+#[tokio::test]
+async fn a_request_with_a_header_of_a_megabyte_is_refused_before_it_is_read() {
+    let http = free_address();
+    let _env = TestEnv::builder().http(&http).start().await;
+    let request = format!("GET /healthz HTTP/1.1\r\nX: {}", "x".repeat(1024 * 1024));
+    let (first, rest) = request.as_bytes().split_at(MAX_REQUEST_HEAD);
+    let mut client = TcpStream::connect(&http).await.unwrap();
+    client.write_all(first).await.unwrap();
+    let mut answer = String::new();
+    let answered = timeout(LIMIT, client.read_to_string(&mut answer)).await;
+    answered.expect("it is closed in time").unwrap();
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer:?}");
+    // Nobody reads the rest.
+    let refused = async { while client.write_all(rest).await.is_ok() {} };
+    timeout(LIMIT, refused).await.expect("it is refused in time");
+    let alive = reqwest::get(format!("http://{http}/healthz")).await.unwrap();
+    assert_eq!(alive.status(), 200);
 }
 
 #[tokio::test]

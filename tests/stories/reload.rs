@@ -2,9 +2,10 @@
 
 use std::fs;
 
-use throwaway_postgres::{Cluster, SqlState};
+use throwaway_postgres::{Cluster, SqlState, eventually};
+use tokio::net::TcpStream;
 
-use crate::environment::{APPROVE, LIMIT, SLEEP, TestEnv, signal};
+use crate::environment::{APPROVE, DENY, LIMIT, SLEEP, TestEnv, free_address, signal};
 
 impl TestEnv {
     /// Changes the configuration file, sends SIGHUP, and waits until the log says `expected` once more.
@@ -153,15 +154,51 @@ async fn a_bad_configuration_is_refused_and_the_previous_one_stays() {
 
 #[tokio::test]
 async fn a_reload_that_changes_what_needs_a_restart_is_refused_as_a_whole() {
-    let env = TestEnv::start().await;
-    let change = |config: &str| {
-        config.replace("sqlite:killgate.db", "sqlite:other.db") + "\n[approval]\nrequire_reason = true\n"
-    };
-    env.reload(change, NOT_RELOADED).await;
-    env.wait_for_log("[ledger]").await;
+    let (http, other_http) = (free_address(), free_address());
+    let env = TestEnv::builder().http(&http).start().await;
+    fs::write(env.path("other_token"), "another.token.here").unwrap();
+    let (guild, api) = (format!("guild = {}", env.sim.guild_id()), env.sim.api_url());
+    let before = fs::read_to_string(env.config()).unwrap();
+    for (key, from, to) in [
+        ("[discord] guild", guild.as_str(), "guild = 1100000000000000009"),
+        ("[discord] token_file", "\"token\"", "\"other_token\""),
+        ("[discord] api_url", &api, "http://127.0.0.1:9"),
+        ("[approval] approve and deny", "[approval]", "[approval]\napprove = \"👍\""),
+        ("[ledger]", "sqlite:killgate.db", "sqlite:other.db"),
+        ("[http]", &http, &other_http),
+    ] {
+        let change = |_: &str| {
+            let harmless = format!("{before}\n[approval]\nrequire_reason = true\n");
+            assert!(harmless.contains(from), "{key}");
+            harmless.replace(from, to)
+        };
+        env.reload(change, &format!("{NOT_RELOADED}: these keys need a restart keys=\"{key}\"")).await;
+    }
+    wait_for_counted_reloads(&http, 0, 6).await;
+
     let victim = env.sleeping_session().await;
-    env.request_card("/terminate", victim.pid()).await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    assert!(card.emoji().iter().all(|emoji| emoji == APPROVE || emoji == DENY), "{:?}", card.emoji());
     assert!(!env.path("other.db").exists());
+    assert!(TcpStream::connect(&other_http).await.is_err());
+
+    env.reload(|_| format!("{before}\n[approval]\nrequire_reason = true\n"), RELOADED).await;
+    wait_for_counted_reloads(&http, 1, 6).await;
+    let refusal = env.refused_command("ana", "/terminate", env.sleeping_session().await.pid()).await;
+    assert!(refusal.contains("reason"), "{refusal}");
+}
+
+/// Waits until `/metrics` has these numbers of reloads.
+async fn wait_for_counted_reloads(http: &str, ok: u32, failed: u32) {
+    let lines = [("ok", ok), ("failed", failed)]
+        .map(|(result, number)| format!("killgate_config_reloads_total{{result=\"{result}\"}} {number}"));
+    eventually(&format!("{lines:?}"), async || {
+        let metrics = reqwest::get(format!("http://{http}/metrics")).await?.text().await?;
+        let is_there = |wanted: &String| metrics.lines().any(|line| line == wanted);
+        Ok(lines.iter().all(is_there).then_some(()))
+    })
+    .await
+    .unwrap();
 }
 
 #[tokio::test]

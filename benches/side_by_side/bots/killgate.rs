@@ -19,22 +19,22 @@ pub type Target = (String, String);
 
 /// Starts the binary in front of `targets`, with a new ledger or a copy of the one in `history`.
 pub async fn start(binary: &Path, targets: &[Target], history: Option<&Path>) -> Result<Bot> {
-    start_in(Guild::open().await, binary, targets, history).await
+    start_in(Guild::open().await, Command::new(binary), targets, history).await
 }
 
 /// With a log line for each step, as JSON.
 pub async fn start_traced(binary: &Path, target: Target) -> Result<Bot> {
     let guild = Guild::open().await;
     let folder = tempfile::tempdir()?;
-    let mut command = run(binary, folder.path(), &[target], &guild)?;
+    let mut command = run(Command::new(binary), folder.path(), &[target], &guild)?;
     command.args(["--log-format", "json"]).env("RUST_LOG", "killgate=debug,info");
     Bot::start(command, guild, folder).await
 }
 
-/// The same in this guild.
+/// The same in this guild, with a command that runs the binary.
 pub async fn start_in(
     guild: Guild,
-    binary: &Path,
+    command: Command,
     targets: &[Target],
     history: Option<&Path>,
 ) -> Result<Bot> {
@@ -42,12 +42,11 @@ pub async fn start_in(
     if let Some(history) = history {
         fs::copy(history, folder.path().join(LEDGER)).context("the ledger is not copied")?;
     }
-    Bot::start(run(binary, folder.path(), targets, &guild)?, guild, folder).await
+    Bot::start(run(command, folder.path(), targets, &guild)?, guild, folder).await
 }
 
-fn run(binary: &Path, folder: &Path, targets: &[Target], guild: &Guild) -> Result<Command> {
+fn run(mut command: Command, folder: &Path, targets: &[Target], guild: &Guild) -> Result<Command> {
     let config = configure(folder, targets, guild)?;
-    let mut command = Command::new(binary);
     command.args(["run", "--config"]).arg(config).env_remove("DISCORD_TOKEN").env_remove("RUST_LOG");
     Ok(command)
 }
