@@ -8,6 +8,7 @@ use killgate::domain::event::{Action, BackendResolution, Binding, RequestedBacke
 use killgate::domain::outcome::Outcome;
 use killgate::domain::request::Request;
 use killgate::domain::session::Session;
+use killgate::domain::session_diff::Observation;
 use killgate::domain::waiters::WaiterSummary;
 use killgate::workflow::ports::{CardContent, SessionOnCard};
 
@@ -110,6 +111,44 @@ fn a_session_that_ended_by_itself_is_shown_as_such() {
     let text = read(&card_edit(&card, &render_config()));
     assert!(text.contains("~~4702~~ · session 4702 ended by itself"), "{text}");
     assert!(text.contains("**4701**") && text.contains("**4703**"), "{text}");
+}
+
+#[test]
+fn nobody_waits_for_a_session_that_ended_by_itself() {
+    let mut card = card_of(pool(2));
+    card.request.details.backends[0].waiters = 0;
+    card.sessions[0].waiting_pids.clear();
+    let ended = &card.request.details.backends[1].session;
+    card.sessions[1].latest = Some(Observation { session: ended.clone(), waiters: 3 });
+    card.sessions[1].queue = queue();
+    let text = read(&card_edit(&card, &render_config()));
+    assert!(text.contains("oldest 1 m 7 s · block 2 sessions, the longest for"), "{text}");
+    assert!(!text.contains("no longer be needed"), "{text}");
+
+    card.sessions[1].lapsed = Some("session 4702 ended by itself".to_owned());
+    let text = read(&card_edit(&card, &render_config()));
+    assert!(text.contains("oldest 1 m 6 s · block nobody. Why"), "{text}");
+    assert_eq!(text.matches("block nobody").count(), 2, "in the first line and above the sessions: {text}");
+    assert!(text.contains("**This may no longer be needed**: it no longer blocks anybody."), "{text}");
+    // After a restart only what was recorded is known.
+    card.sessions[1] = SessionOnCard { lapsed: card.sessions[1].lapsed.take(), ..SessionOnCard::default() };
+    let text = read(&card_edit(&card, &render_config()));
+    assert_eq!(text.matches("block nobody").count(), 2, "{text}");
+}
+
+#[test]
+fn a_list_whose_remaining_sessions_left_their_transactions_may_no_longer_be_needed() {
+    let mut card = card_of(pool(3));
+    card.sessions[0].lapsed = Some("session 4701 ended by itself".to_owned());
+    for index in [1, 2] {
+        let session = idle(4701 + i32::try_from(index).expect("few"));
+        card.sessions[index].latest = Some(Observation { session, waiters: 2 });
+    }
+    let text = read(&card_edit(&card, &render_config()));
+    assert!(
+        text.contains("**This may no longer be needed**: they are no longer in a transaction."),
+        "{text}"
+    );
 }
 
 #[test]

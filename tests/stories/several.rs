@@ -212,6 +212,32 @@ async fn sessions_that_end_by_themselves_are_shown_and_the_request_lapses_with_t
 }
 
 #[tokio::test]
+async fn nobody_waits_for_a_session_of_a_list_that_ended_by_itself_and_nobody_is_released_by_the_others() {
+    let env = TestEnv::start().await;
+    env.sql("create table stock (); grant all on stock to public").await;
+    let app = || env.cluster.victim("app");
+    let blocker = app().idle_in_transaction("lock table stock").await.unwrap();
+    let mut other = app().idle_in_transaction("select 1").await.unwrap();
+    // It goes on with the same statement once it has the lock.
+    let statement = "do $$ begin lock table stock; perform pg_sleep(600); end $$";
+    let waiter = app().waiting(statement).await.unwrap();
+    let card = request(&env, "/terminate", &[blocker.pid(), other.pid()]).await;
+    assert!(card.content().contains("block 1 session,"), "{}", card.content());
+
+    drop(blocker);
+    card.becomes("nobody waits any more", |card| {
+        card.content().contains("block nobody") && card.text().contains("This may no longer be needed")
+    })
+    .await;
+
+    env.react("ben", &card, APPROVE);
+    assert_eq!(other.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    env.assert_outcome(1, &card, "mixed", "Terminated 1 of 2 on orders").await;
+    assert_eq!(env.wait_for_finished(1).await["waiters_released"], 0);
+    assert!(waiter.still_alive().await.unwrap());
+}
+
+#[tokio::test]
 async fn after_a_kill_during_the_execution_each_session_is_unknown_and_none_is_signalled_again() {
     let mut env = TestEnv::start().await;
     let victims = pool(&env, 3).await;

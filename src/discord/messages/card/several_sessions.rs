@@ -13,7 +13,7 @@ use crate::domain::outcome::Outcome;
 use crate::domain::session::Session;
 use crate::domain::session_diff::SessionChange;
 use crate::domain::timestamp::Timestamp;
-use crate::workflow::ports::CardContent;
+use crate::workflow::ports::{CardContent, SessionOnCard};
 
 /// Discord allows 6,000 characters for all embeds of a message; the rest of the card takes less than half of them. Lines that
 /// do not fit show only the essential facts.
@@ -101,9 +101,8 @@ impl<'a> SharedFacts<'a> {
 pub(super) fn description(card: &CardContent) -> String {
     let sessions = latest_sessions(card);
     let shared = SharedFacts::of(&sessions);
-    let since =
-        |(index, (session, _)): (usize, &(&Session, u32))| Some(card.own_time(index, since(session)?));
-    let oldest = sessions.iter().enumerate().filter_map(since).min();
+    let oldest =
+        card.remaining().filter_map(|index| Some(card.own_time(index, since(sessions[index].0)?))).min();
     let mut head = shared.text(sessions.len());
     head[0] = format!("**{}**", head[0]);
     head.extend(
@@ -140,10 +139,9 @@ pub(super) fn plain_text(card: &CardContent) -> String {
     // What was asked about keeps its name, and everything else is as it is now.
     let shared = SharedFacts { state: SharedFacts::of(&sessions).state, ..SharedFacts::of(&asked) };
     let mut parts = shared.text(sessions.len());
-    let ages = sessions
-        .iter()
-        .enumerate()
-        .filter_map(|(index, (session, _))| Some(card.seen_at(index).duration_since(since(session)?)));
+    let ages = card
+        .remaining()
+        .filter_map(|index| Some(card.seen_at(index).duration_since(since(sessions[index].0)?)));
     parts.extend(ages.max().map(|oldest| format!("oldest {}", age(oldest))));
     parts.push(blocked_text(card));
     let mut text = parts.join(" · ") + &queue_text(card);
@@ -201,7 +199,12 @@ fn latest_sessions(card: &CardContent) -> Vec<(&Session, u32)> {
     (0..card.request.details.backends.len()).map(|index| card.latest(index)).collect()
 }
 
-/// One session: what everybody needs to know of it, and if `is_full` what differs from the others.
+/// What the card shows of the sessions that have not ended by themselves, with their places.
+fn remaining_on_card(card: &CardContent) -> impl Iterator<Item = (usize, &SessionOnCard)> {
+    card.remaining().filter_map(|index| Some((index, card.sessions.get(index)?)))
+}
+
+/// One session: what everybody needs to know of it, and how it ended; if `is_full`, also what differs from the others.
 fn line(card: &CardContent, index: usize, shared: &SharedFacts<'_>, is_full: bool) -> String {
     let (session, waiters) = card.latest(index);
     let worker = card.request.details.backends[index].worker;
@@ -253,15 +256,15 @@ fn since(session: &Session) -> Option<Timestamp> {
     session.xact_start.or(session.query_start.filter(|_| session.state.is_running())).or(session.state_change)
 }
 
-/// How many sessions wait for those of the request. A session that waits for two of them counts once, and those of the request
-/// do not count. After a restart, until the waiters are known, the highest number that was recorded for a session is shown.
+/// How many sessions wait for those that remain. A session that waits for two of them counts once, and they themselves do not
+/// count. After a restart, until the waiters are known, the highest number that was recorded for a session is shown.
 fn blocked_text(card: &CardContent) -> String {
     let own: BTreeSet<Pid> =
-        card.request.details.backends.iter().map(|backend| backend.identity.pid).collect();
+        card.remaining().map(|index| card.request.details.backends[index].identity.pid).collect();
     let waiting: BTreeSet<Pid> =
-        card.sessions.iter().flat_map(|session| &session.waiting_pids).copied().collect();
+        remaining_on_card(card).flat_map(|(_, session)| &session.waiting_pids).copied().collect();
     let known = waiting.difference(&own).count();
-    let recorded = latest_sessions(card).iter().map(|(_, waiters)| *waiters as usize).max().unwrap_or(0);
+    let recorded = card.remaining().map(|index| card.latest(index).1 as usize).max().unwrap_or(0);
     match if waiting.is_empty() { recorded } else { known } {
         0 => "block nobody".to_owned(),
         blocked => format!("block {}", count(blocked, "session")),
@@ -270,9 +273,9 @@ fn blocked_text(card: &CardContent) -> String {
 
 /// `, the longest for 4 m 12 s on orders`: the one that has waited longest, and for what. Empty where nobody waits.
 fn queue_text(card: &CardContent) -> String {
-    let queues = || card.sessions.iter().map(|session| &session.queue);
-    let lock = queues().filter_map(|queue| queue.lock.as_ref()).min_by_key(|wait| wait.since);
-    let waited = card.sessions.iter().enumerate().filter_map(|(index, session)| {
+    let locks = remaining_on_card(card).filter_map(|(_, session)| session.queue.lock.as_ref());
+    let lock = locks.min_by_key(|wait| wait.since);
+    let waited = remaining_on_card(card).filter_map(|(index, session)| {
         Some(card.seen_at(index).duration_since(session.queue.longest_since?))
     });
     let longest = waited.max().map_or(String::new(), |longest| format!(", the longest for {}", age(longest)));
