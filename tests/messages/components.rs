@@ -4,19 +4,22 @@ use insta::assert_snapshot;
 use killgate::discord::messages::body::MessageBody;
 use killgate::discord::messages::component_id::{ComponentAction, SessionChoice};
 use killgate::discord::messages::details::session_details;
-use killgate::discord::messages::reason_form;
+use killgate::discord::messages::{notices, reason_form};
 use killgate::discord::session_list::SessionView;
 use killgate::discord::session_list::filter::SessionFilter;
 use killgate::discord::session_list::page::{
     NoAnswerReason, RequestRules, SessionQuery, TargetAnswer, render_page,
 };
+use killgate::domain::creation::{CreationError, SessionSelector};
 use killgate::domain::event::Action;
 use killgate::domain::protection::ProtectionRules;
-use killgate::domain::session::{BackendType, Session};
+use killgate::domain::session::{BackendType, Session, SessionState};
+use killgate::workflow::refusal::Refusal;
 use regex::Regex;
 use serde_json::Value;
 
 use crate::fixture::*;
+use crate::limits::assert_sendable;
 
 /// Buttons and menus as a person sees them. Disabled buttons are in parentheses.
 fn controls(body: &MessageBody) -> String {
@@ -251,6 +254,34 @@ fn server_processes_and_own_connections_have_no_buttons() {
     );
     let own = Session { is_own: true, ..idle(71) };
     assert_eq!(controls(&details_of(&own, 0)), "");
+}
+
+#[test]
+fn sessions_of_a_list_that_run_no_query_can_be_terminated_instead_of_cancelled() {
+    let selector = |number| SessionSelector { pid: pid(number), backend_start: Some(ago(60)) };
+    let refusal = |idle: &[i32], running: &[i32]| {
+        let nothing_to_cancel = |number: &i32| CreationError::NothingToCancel {
+            session: selector(*number),
+            state: SessionState::IdleInTransaction,
+        };
+        let error = CreationError::SomeRefused {
+            refused: idle.iter().map(nothing_to_cancel).collect(),
+            others: running.iter().map(|number| selector(*number)).collect(),
+            bound_to: None,
+        };
+        let target = "orders".to_owned();
+        let refusal = Refusal::Rejected { action: Action::Cancel, target, error, owner: None };
+        notices::refusal(&refusal, &render_config())
+    };
+    // One that was given twice is offered once.
+    let body = refusal(&[4711, 4712, 4711], &[]);
+    assert!(read(&body).contains("None of them can be cancelled; ask to terminate those"), "{}", read(&body));
+    assert!(controls(&body).ends_with("[Ask to terminate the 2 that run no query]"), "{}", controls(&body));
+    let body = refusal(&[4711], &[4713, 4714]);
+    let controls = controls(&body);
+    assert!(controls.contains("[Ask to cancel the other 2]"), "{controls}");
+    assert!(controls.ends_with("  4711\n    \n[Ask to terminate 4711]"), "{controls}");
+    assert_sendable(&body);
 }
 
 #[test]

@@ -344,6 +344,29 @@ fn menu_of(list: &Message) -> Vec<(i32, String)> {
 }
 
 #[tokio::test]
+async fn sessions_of_a_list_that_run_no_query_are_terminated_with_the_button_of_the_refusal() {
+    let env = TestEnv::start().await;
+    let mut idle = pool(&env, 2).await;
+    let running = env.sleeping_session().await;
+    let place = env.person("ana").in_channel(&env.incident_channel());
+    let also = format!("{} {}", idle[1].pid(), running.pid());
+    let cancel = place.types("/cancel").option("pid", idle[0].pid()).option("also", also);
+    let refused = cancel.send().await.message();
+    assert!(refused.is_ephemeral(), "{}", refused.text());
+
+    let form = env.person("ana").presses(&refused, "1I").await;
+    assert_eq!(form.modal().expect("a form")["title"], "Terminate 2 sessions on orders?");
+    let card = env.person("ana").submits(&form, [("reason", "the pool is stuck")]).await.message();
+    env.wait_for_bot_reactions(&card).await;
+    env.react("ben", &card, APPROVE);
+    for victim in &mut idle {
+        assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    }
+    env.assert_outcome(1, &card, "terminated", "Terminated 2 of 2").await;
+    assert!(running.still_alive().await.unwrap());
+}
+
+#[tokio::test]
 async fn an_approval_of_two_that_were_picked_ends_these_two() {
     let env = TestEnv::start().await;
     let victims = pool(&env, 4).await;
