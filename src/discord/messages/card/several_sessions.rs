@@ -7,9 +7,8 @@ use crate::discord::messages::lock_text::locked_thing;
 use crate::discord::messages::notification::is_on_standby;
 use crate::discord::messages::session_facts::{is_this_machine, state_words};
 use crate::discord::sanitize;
-use crate::domain::event::{Binding, Resolution};
+use crate::domain::event::Binding;
 use crate::domain::identity::Pid;
-use crate::domain::outcome::Outcome;
 use crate::domain::session::Session;
 use crate::domain::session_diff::SessionChange;
 use crate::domain::timestamp::Timestamp;
@@ -114,10 +113,6 @@ pub(super) fn description(card: &CardContent) -> String {
     if let Some(query) = shared.query {
         text = format!("{text}\n{}", sanitize::block(query, QUERY_LENGTH).as_str());
     }
-    if let Some(resolution) = card.request.resolution().filter(|resolution| !resolution.backends.is_empty()) {
-        let lines = outcome_lines(resolution);
-        return lines.into_iter().fold(text, |text, line| format!("{text}\n{line}"));
-    }
     let lines = |is_full| -> String {
         let lines: Vec<_> = (0..sessions.len()).map(|index| line(card, index, &shared, is_full)).collect();
         // A phone shows a dozen lines. Those that say only a pid and an age follow one another.
@@ -187,6 +182,7 @@ pub(super) fn changes_text(card: &CardContent) -> Option<String> {
             SessionChange::Application { before } => {
                 format!("{pid} had the application {}", verbatim(before, NAME_LENGTH))
             }
+            SessionChange::Waiters { before: 0 } => format!("{pid} blocked nobody"),
             SessionChange::Waiters { before } => {
                 format!("{pid} blocked {}", count(*before as usize, "session"))
             }
@@ -211,8 +207,10 @@ fn line(card: &CardContent, index: usize, shared: &SharedFacts<'_>, is_full: boo
     let worker = worker.map_or(String::new(), |worker| format!(" (leader of worker {worker})"));
     let pid = session.pid;
     let shown = card.sessions.get(index);
+    let outcome = outcome_text(card, index, is_full);
     if let Some(lapsed) = shown.and_then(|shown| shown.lapsed.as_deref()) {
-        return format!("~~{pid}~~{worker} · {lapsed}");
+        let parts = [format!("~~{pid}~~{worker}"), lapsed.to_owned()];
+        return parts.into_iter().chain(outcome).collect::<Vec<_>>().join(" · ");
     }
     let is_unseen = card.request.is_open() && shown.is_some_and(|shown| shown.unseen.is_some());
     let unseen = if is_unseen { "⚠️ " } else { "" };
@@ -230,25 +228,16 @@ fn line(card: &CardContent, index: usize, shared: &SharedFacts<'_>, is_full: boo
     if is_full {
         parts.extend(shared.differences(session));
     }
+    parts.extend(outcome);
     parts.join(" · ")
 }
 
-/// `**terminated** after 12 to 143 ms: 4701, 4702`: one line for each outcome.
-fn outcome_lines(resolution: &Resolution) -> Vec<String> {
-    let outcomes: BTreeSet<_> = resolution.backends.iter().map(|ended| ended.outcome).collect();
-    let line = |outcome: Outcome| {
-        let ended = || resolution.backends.iter().filter(|ended| ended.outcome == outcome);
-        let signalled = || ended().filter(|ended| ended.signal_sent != Some(false));
-        let elapsed = || signalled().filter_map(|ended| ended.elapsed).map(|elapsed| elapsed.as_millis());
-        let after = match (elapsed().min(), elapsed().max()) {
-            (Some(first), Some(last)) if first < last => format!(" after {first} to {last} ms"),
-            (Some(_), Some(last)) => format!(" after {last} ms"),
-            _ => String::new(),
-        };
-        let pids: Vec<_> = ended().map(|ended| ended.pid.to_string()).collect();
-        format!("**{}**{after}: {}", outcome.headline().to_lowercase(), pids.join(", "))
-    };
-    outcomes.into_iter().map(line).collect()
+/// `**terminated** after 143 ms`; `None` before the outcome of the session at `index` is known.
+fn outcome_text(card: &CardContent, index: usize, is_full: bool) -> Option<String> {
+    let ended = card.request.resolution()?.backends.get(index)?;
+    let elapsed = ended.elapsed.filter(|_| is_full && ended.signal_sent != Some(false));
+    let after = elapsed.map_or(String::new(), |elapsed| format!(" after {} ms", elapsed.as_millis()));
+    Some(format!("**{}**{after}", ended.outcome.headline().to_lowercase()))
 }
 
 /// Since when it has been in its transaction, or has run its query, or has been in its state.
