@@ -2,6 +2,7 @@
 
 use insta::assert_snapshot;
 use killgate::discord::messages::body::MessageBody;
+use killgate::discord::messages::card::new_card;
 use killgate::discord::messages::component_id::{ComponentAction, SessionChoice};
 use killgate::discord::messages::details::session_details;
 use killgate::discord::messages::{notices, reason_form};
@@ -232,6 +233,25 @@ fn a_list_offers_all_its_sessions_at_once_if_one_request_can_be_about_them() {
     ];
     let page = render_page(&several, &query(SessionView::Busy), 0);
     assert!(!controls(&page.body).contains("Ask for all"), "one request is about one target");
+}
+
+#[test]
+fn a_client_on_the_servers_own_machine_is_not_named() {
+    for (client, is_named) in
+        [("local", false), ("127.0.0.1", false), ("127.8.8.8", false), ("::1", false), ("10.0.0.7", true)]
+    {
+        let session = Session { client: Some(client.to_owned()), ..session(4711) };
+        let mut one = card(request(Action::Terminate));
+        one.request.details.backends[0].session = session.clone();
+        let mut list = card(request(Action::Terminate));
+        list.request.details.backends = vec![one.request.details.backends[0].clone(); 2];
+        let messages =
+            [details_of(&session, 0), new_card(&one, &render_config()), new_card(&list, &render_config())];
+        for message in messages.iter().map(read) {
+            assert_eq!(message.contains(&format!("client {client}")), is_named, "{client}: {message}");
+            assert!(is_named || !message.contains("client "), "{client}: {message}");
+        }
+    }
 }
 
 #[test]
