@@ -236,6 +236,24 @@ fn a_list_offers_all_its_sessions_at_once_if_one_request_can_be_about_them() {
 }
 
 #[test]
+fn a_tree_offers_all_its_sessions_also_those_that_are_only_counted() {
+    let waiters = (1..=10)
+        .map(|place| Session { application: format!("app{place}"), ..waiting(4711 + place, &[4711], 60) });
+    let sessions: Vec<_> = std::iter::once(idle_in_transaction(4711, 843)).chain(waiters).collect();
+    for (limit, is_offered) in [(11, true), (10, false)] {
+        let rules = RequestRules { sessions_per_request: limit, ..RequestRules::default() };
+        let answer = TargetAnswer { rules, ..answer("orders", sessions.clone()) };
+        let body = render_page(&[answer], &query(SessionView::Blocking), 0).body;
+        assert!(read(&body).contains("… and 7 more"), "{}", read(&body));
+        let controls = controls(&body);
+        assert_eq!(controls.contains("[Ask for all 11]"), is_offered, "{controls}");
+        assert_eq!(controls.contains("Ask for all"), is_offered, "{controls}");
+        let offered = sessions.iter().filter(|session| controls.contains(&format!("  {} · ", session.pid)));
+        assert_eq!(offered.count(), if is_offered { 11 } else { 4 }, "{controls}");
+    }
+}
+
+#[test]
 fn a_client_on_the_servers_own_machine_is_not_named() {
     for (client, is_named) in
         [("local", false), ("127.0.0.1", false), ("127.8.8.8", false), ("::1", false), ("10.0.0.7", true)]

@@ -54,7 +54,7 @@ pub(super) fn menu_rows(
 ) -> Vec<CreateActionRow> {
     let all = || {
         sections.iter().flat_map(|section| {
-            section.entries.iter().flat_map(ListEntry::rows).map(move |row| (section, row))
+            section.entries.iter().flat_map(ListEntry::all_rows).map(move |row| (section, row))
         })
     };
     let most = sections.iter().map(|section| section.rules.sessions_per_request).min().unwrap_or(0) as usize;

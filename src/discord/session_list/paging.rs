@@ -135,10 +135,19 @@ impl<'a> ListEntry<'a> {
         }
     }
 
+    /// The sessions that its text shows.
     pub(super) fn rows(&self) -> Vec<SessionRow<'a>> {
         match self {
             Self::Session(row) => vec![*row],
             Self::Tree(tree) => tree.rows(),
+        }
+    }
+
+    /// Its sessions, also those that its text only counts.
+    pub(super) fn all_rows(&self) -> Vec<SessionRow<'a>> {
+        match self {
+            Self::Session(row) => vec![*row],
+            Self::Tree(tree) => tree.all_rows(),
         }
     }
 }
