@@ -283,8 +283,8 @@ fn find_session<'a>(
     if session.backend_type != BackendType::ParallelWorker {
         return Ok((session, None));
     }
-    let leader = session.leader_pid.and_then(|leader| snapshot.find(leader));
-    leader
+    snapshot
+        .leader_of(session)
         .map(|leader| (leader, Some(pid)))
         .ok_or(CreationError::LeaderGone { pid, leader: session.leader_pid })
 }

@@ -254,6 +254,30 @@ fn a_tree_offers_all_its_sessions_also_those_that_are_only_counted() {
 }
 
 #[test]
+fn a_worker_of_a_protected_leader_is_as_locked_as_its_leader() {
+    let rules = ProtectionRules {
+        users: vec![Regex::new("^batch$").expect("a regular expression")],
+        ..ProtectionRules::default()
+    };
+    let leader = |user: &str| Session { user: Some(user.to_owned()), ..session(4711) };
+    // PostgreSQL may show another user for the worker, after SET ROLE.
+    let worker =
+        Session { backend_type: BackendType::ParallelWorker, leader_pid: Some(pid(4711)), ..session(4720) };
+    for (user, is_locked) in [("batch", true), ("app", false)] {
+        let sessions = vec![leader(user), worker.clone()];
+        let details = session_details("orders", &worker, 0, &snapshot(sessions.clone()), &rules);
+        let lock = "🔒 Its leader 4711, which a request would be about, is protected: the rule";
+        assert_eq!(read(&details).contains(lock), is_locked, "{}", read(&details));
+        assert_eq!(controls(&details).is_empty(), is_locked, "{}", controls(&details));
+        let rules = RequestRules { protection: rules.clone(), ..RequestRules::default() };
+        let answer = TargetAnswer { rules, ..answer("orders", sessions) };
+        let list = render_page(&[answer], &query(SessionView::All), 0).body;
+        assert_eq!(read(&list).contains("**4720** 🔒"), is_locked, "{}", read(&list));
+        assert_eq!(controls(&list).contains("🔒 4720"), is_locked, "{}", controls(&list));
+    }
+}
+
+#[test]
 fn a_client_on_the_servers_own_machine_is_not_named() {
     for (client, is_named) in
         [("local", false), ("127.0.0.1", false), ("127.8.8.8", false), ("::1", false), ("10.0.0.7", true)]

@@ -110,7 +110,7 @@ fn menu_session(section: &ListSection<'_>, row: &SessionRow<'_>, is_only_target:
             backend_start: session.backend_start,
             is_locked: is_excluded(section, session),
         },
-        label: choices::label(row, target, section.taken_at, section.is_locked(session)),
+        label: choices::label(row, target, section.snapshot.taken_at, section.is_locked(session)),
         description: Some(query).filter(|query| !query.is_empty()),
     }
 }

@@ -197,7 +197,7 @@ impl<'a> TargetReport<'a> {
             target: &self.answer.target,
             rules: &self.answer.rules,
             heading: if is_only_target { String::new() } else { format!("▸ {}", bold_name(self.answer)) },
-            taken_at: snapshot.taken_at,
+            snapshot,
             entries: self.entries,
         })
     }
