@@ -50,9 +50,9 @@ async fn a_silent_server_does_not_delay_choices() {
     let ana = env.person("ana").in_channel(&env.incident_channel());
     proxy.stall();
     let typed = victim.pid().to_string();
-    // On a busy machine one may be late, but not each of them.
+    // On a busy machine one may be late, but not each of them. After 5 s the server counts as unreachable.
     let mut soonest = Duration::MAX;
-    for _ in 0..10 {
+    for _ in 0..3 {
         let began = Instant::now();
         let choices = ana.completes("/cancel", "pid", &typed).await;
         soonest = soonest.min(began.elapsed());
