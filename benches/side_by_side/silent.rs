@@ -25,8 +25,8 @@ const APART: Duration = Duration::from_millis(600);
 const TEXT: &str = "\
 One killgate with a single target, one with 20, and one with 20 of which the last accepts connections and never answers. All other
 targets are databases of one server with 20 sessions. `/terminate` and `/sessions` name the first target; `/sessions` without a target
-covers all of them: its first answer shows those that have answered, and is filled in later. What PostgreSQL alone takes to list the sessions 20 times at once, on connections
-of their own, is in the last row.";
+covers all of them: its first answer shows those that have answered, and is filled in later. What PostgreSQL alone takes to list the
+sessions 20 times at once, on connections of their own, is in the last row.";
 
 struct TimedBot {
     name: &'static str,

@@ -74,6 +74,7 @@ impl MonitoredSession {
         backend: &RequestedBackend,
         observed: TargetObservation<'_>,
     ) -> bool {
+        // Nothing that is seen later undoes its end.
         if self.on_card.lapsed.is_some() {
             return false;
         }
