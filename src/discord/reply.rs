@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use metrics::histogram;
-use serenity::builder::{CreateInteractionResponse, EditInteractionResponse};
+use serenity::builder::CreateInteractionResponse;
 use serenity::model::id::{ApplicationId, InteractionId};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
@@ -301,7 +301,7 @@ impl InteractionReply {
             return Ok(());
         };
         warn!(%error, instead, "could not delete a deferral; it says why it stays empty");
-        let edit = EditInteractionResponse::new().content(instead);
+        let edit = MessageBody::text(instead).into_response_edit();
         self.api.edit_original(self.application, &self.token, &edit).await
     }
 

@@ -96,6 +96,15 @@ impl CreationError {
         }
     }
 
+    /// The sessions that cannot be cancelled because they run no query. A terminate could be asked for instead.
+    pub fn nothing_to_cancel(&self) -> Vec<SessionSelector> {
+        match self {
+            Self::NothingToCancel { session, .. } => vec![*session],
+            Self::SomeRefused { refused, .. } => refused.iter().flat_map(Self::nothing_to_cancel).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The reason to record for the attempt; `None` if it is only a mistake, which is not recorded.
     pub fn attempt_reason(&self) -> Option<RefusalReason> {
         match self {
@@ -274,8 +283,8 @@ fn find_session<'a>(
     if session.backend_type != BackendType::ParallelWorker {
         return Ok((session, None));
     }
-    let leader = session.leader_pid.and_then(|leader| snapshot.find(leader));
-    leader
+    snapshot
+        .leader_of(session)
         .map(|leader| (leader, Some(pid)))
         .ok_or(CreationError::LeaderGone { pid, leader: session.leader_pid })
 }

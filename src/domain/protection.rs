@@ -4,7 +4,7 @@ use std::fmt;
 
 use regex::Regex;
 
-use super::session::{BackendType, Session};
+use super::session::{BackendType, Session, Snapshot};
 
 /// Regular expressions over a session's user, application and database: the syntax of the `regex` crate, matching anywhere
 /// unless anchored.
@@ -33,6 +33,15 @@ pub enum ProtectionRule {
 }
 
 impl ProtectionRules {
+    /// The first rule that forbids a request about `session`, which `snapshot` shows. A request about a parallel worker is about
+    /// its leader.
+    pub fn rule_against_request(&self, session: &Session, snapshot: &Snapshot) -> Option<ProtectionRule> {
+        match session.backend_type {
+            BackendType::ParallelWorker => self.matching_rule(snapshot.leader_of(session)?),
+            _ => self.matching_rule(session),
+        }
+    }
+
     /// The first rule that protects `session`; built-in rules come before configured ones.
     pub fn matching_rule(&self, session: &Session) -> Option<ProtectionRule> {
         if session.is_own {

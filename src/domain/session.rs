@@ -113,6 +113,11 @@ impl Snapshot {
         self.sessions.iter().find(|session| session.pid == pid)
     }
 
+    /// The leader of a parallel worker, if it is there.
+    pub fn leader_of(&self, worker: &Session) -> Option<&Session> {
+        self.find(worker.leader_pid?)
+    }
+
     /// Whether it tells if there is a session with this pid.
     pub fn covers(&self, pid: Pid) -> bool {
         self.looked_up.as_ref().is_none_or(|looked_up| looked_up.contains(&pid))

@@ -121,7 +121,7 @@ impl EngineHandle {
                 let snapshot = snapshot.map_err(|error| unreachable(name, &error))?;
                 ((*name).to_owned(), snapshot, BTreeMap::new())
             }
-            _ => find_target_of(&sessions, &allowed).await?,
+            _ => find_target_of(input.action, &sessions, &allowed).await?,
         };
         let reason = input.reason.as_deref().map(str::trim);
         let request = NewRequest {
@@ -187,13 +187,13 @@ fn pids(sessions: &[SessionSelector]) -> BTreeSet<Pid> {
     sessions.iter().map(|session| session.pid).collect()
 }
 
-/// The only target that has a backend with the first of these pids, its snapshot, and those of the other pids that only another
-/// target has, each with that target's name.
+/// The only target that has a backend with the first of these pids that any target has, its snapshot, and those of the other
+/// pids that only another target has, each with that target's name.
 async fn find_target_of(
+    action: Action,
     sessions: &[SessionSelector],
     targets: &BTreeMap<&str, &TargetWithPolicy>,
 ) -> Result<(String, Arc<Snapshot>, BTreeMap<Pid, String>), Refusal> {
-    let pid = sessions[0].pid;
     let pids = pids(sessions);
     let snapshots = targets.iter().map(async |(name, target)| {
         let late = |_| {
@@ -203,16 +203,19 @@ async fn find_target_of(
         let snapshot = timeout(SILENT_AFTER, target.target.look_up(&pids)).await;
         (*name, snapshot.unwrap_or_else(late))
     });
-    let mut found = Vec::new();
-    let mut without = Vec::new();
+    let mut answered = Vec::new();
     let mut silent = Vec::new();
     for (name, snapshot) in join_all(snapshots).await {
         match snapshot {
-            Ok(snapshot) if snapshot.contains_pid(pid) => found.push((name.to_owned(), snapshot)),
-            Ok(snapshot) => without.push((name.to_owned(), snapshot)),
+            Ok(snapshot) => answered.push((name.to_owned(), snapshot)),
             Err(error) => silent.push((name, error)),
         }
     }
+    let has = |pid| move |(_, snapshot): &(String, Arc<Snapshot>)| snapshot.contains_pid(pid);
+    // A session that has just ended does not say which target is meant.
+    let first = sessions.iter().find(|session| answered.iter().any(has(session.pid)));
+    let pid = first.unwrap_or(&sessions[0]).pid;
+    let (mut found, without): (Vec<_>, Vec<_>) = answered.into_iter().partition(has(pid));
     if found.len() > 1 {
         let targets = found.into_iter().map(|(name, _)| name).collect();
         return Err(Refusal::Ambiguous { pid, targets });
@@ -237,12 +240,20 @@ async fn find_target_of(
         Some((name, error)) => {
             Refusal::NotSeen { pid, answered, silent: name.to_owned(), problem: error.to_string() }
         }
+        None if sessions.len() > 1 => none_exists(action, sessions, &answered),
         None => Refusal::NoSuchBackend {
             pid,
             targets: answered,
             postgres: targets.values().find_map(|target| target.target.no_such_pid_message(pid)),
         },
     })
+}
+
+/// None of several sessions is there.
+fn none_exists(action: Action, sessions: &[SessionSelector], targets: &[String]) -> Refusal {
+    let refused = sessions.iter().map(|session| CreationError::NoSuchBackend { pid: session.pid });
+    let error = CreationError::SomeRefused { refused: refused.collect(), others: Vec::new(), bound_to: None };
+    Refusal::Rejected { action, target: targets.join(", "), error, owner: None }
 }
 
 fn unreachable(target: &str, error: &TargetUnreachable) -> Refusal {

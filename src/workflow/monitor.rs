@@ -74,6 +74,10 @@ impl MonitoredSession {
         backend: &RequestedBackend,
         observed: TargetObservation<'_>,
     ) -> bool {
+        // Nothing that is seen later undoes its end.
+        if self.on_card.lapsed.is_some() {
+            return false;
+        }
         let observed = match observed {
             Ok(observed) => observed,
             Err(cause) => return self.note_unseen(cause),
@@ -85,15 +89,22 @@ impl MonitoredSession {
         }
         match binding::status(details, backend, observed.snapshot) {
             BindingStatus::Lapsed(detail) => {
-                self.on_card.unseen = None;
-                let is_new = self.on_card.lapsed.is_none();
-                self.on_card.lapsed.get_or_insert(detail);
-                is_new
+                self.lapse(detail);
+                true
             }
             BindingStatus::Hidden(cause) => self.note_unseen(cause),
             BindingStatus::NotLookedUp => false,
             BindingStatus::Holds(session) => self.update(backend, session, observed),
         }
+    }
+
+    /// Notes how it ended by itself. Nobody waits for it any more, and who is released later owes it to another end.
+    fn lapse(&mut self, detail: String) {
+        self.waiters = Some(KnownWaiters::new());
+        let card = &mut self.on_card;
+        (card.lapsed, card.unseen) = (Some(detail), None);
+        (card.waiting_pids, card.queue) = (Vec::new(), WaiterSummary::default());
+        (card.latest, card.changes) = (None, Vec::new());
     }
 
     fn update(
@@ -122,8 +133,7 @@ impl MonitoredSession {
     /// Notes that the session could not be seen; it may still be alive. Returns whether the card must change.
     fn note_unseen(&mut self, cause: &'static UnreachableCause) -> bool {
         self.missed = self.missed.saturating_add(1);
-        let is_told = self.missed >= UNSEEN_AFTER && self.on_card.lapsed.is_none();
-        is_told && self.on_card.unseen.replace(cause) != Some(cause)
+        self.missed >= UNSEEN_AFTER && self.on_card.unseen.replace(cause) != Some(cause)
     }
 
     /// Notes that `observed` shows the session, and who waits for it. Returns whether the waiters have changed.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use killgate::discord::messages::component_id::{
     ComponentAction, ComponentIdError, PageNavigation, PageStep, RequestNavigation, RequestedSessions,
-    SELECT_SESSION_ID, SessionChoice,
+    SELECT_IDLE_ID, SELECT_SESSION_ID, SessionChoice, TERMINATE_IDLE_ID,
 };
 use killgate::discord::messages::request_list::{self, RequestStatus};
 use killgate::discord::session_list::SessionView;
@@ -60,7 +60,12 @@ fn a_session_is_identified_by_more_than_its_pid() {
         let choice = choice(target);
         assert_eq!(parse(&choice.details_id()), Ok(ComponentAction::ShowSession(choice)));
     }
-    assert_eq!(parse(SELECT_SESSION_ID), Ok(ComponentAction::SelectSession));
+    for menu in [SELECT_SESSION_ID, SELECT_IDLE_ID] {
+        assert_eq!(parse(menu), Ok(ComponentAction::SelectSession));
+    }
+    let sessions = RequestedSessions::ListedIdle;
+    let terminate = ComponentAction::RequestSignal { action: Action::Terminate, sessions };
+    assert_eq!(parse(TERMINATE_IDLE_ID), Ok(terminate));
     assert_eq!(SessionChoice::parse(&choice("billing").value(), TARGETS), Ok(choice("billing")));
 }
 

@@ -2,21 +2,25 @@
 
 use insta::assert_snapshot;
 use killgate::discord::messages::body::MessageBody;
+use killgate::discord::messages::card::new_card;
 use killgate::discord::messages::component_id::{ComponentAction, SessionChoice};
 use killgate::discord::messages::details::session_details;
-use killgate::discord::messages::reason_form;
+use killgate::discord::messages::{notices, reason_form};
 use killgate::discord::session_list::SessionView;
 use killgate::discord::session_list::filter::SessionFilter;
 use killgate::discord::session_list::page::{
     NoAnswerReason, RequestRules, SessionQuery, TargetAnswer, render_page,
 };
+use killgate::domain::creation::{CreationError, SessionSelector};
 use killgate::domain::event::Action;
 use killgate::domain::protection::ProtectionRules;
-use killgate::domain::session::{BackendType, Session};
+use killgate::domain::session::{BackendType, Session, SessionState};
+use killgate::workflow::refusal::Refusal;
 use regex::Regex;
 use serde_json::Value;
 
 use crate::fixture::*;
+use crate::limits::assert_sendable;
 
 /// Buttons and menus as a person sees them. Disabled buttons are in parentheses.
 fn controls(body: &MessageBody) -> String {
@@ -232,6 +236,67 @@ fn a_list_offers_all_its_sessions_at_once_if_one_request_can_be_about_them() {
 }
 
 #[test]
+fn a_tree_offers_all_its_sessions_also_those_that_are_only_counted() {
+    let waiters = (1..=10)
+        .map(|place| Session { application: format!("app{place}"), ..waiting(4711 + place, &[4711], 60) });
+    let sessions: Vec<_> = std::iter::once(idle_in_transaction(4711, 843)).chain(waiters).collect();
+    for (limit, is_offered) in [(11, true), (10, false)] {
+        let rules = RequestRules { sessions_per_request: limit, ..RequestRules::default() };
+        let answer = TargetAnswer { rules, ..answer("orders", sessions.clone()) };
+        let body = render_page(&[answer], &query(SessionView::Blocking), 0).body;
+        assert!(read(&body).contains("… and 7 more"), "{}", read(&body));
+        let controls = controls(&body);
+        assert_eq!(controls.contains("[Ask for all 11]"), is_offered, "{controls}");
+        assert_eq!(controls.contains("Ask for all"), is_offered, "{controls}");
+        let offered = sessions.iter().filter(|session| controls.contains(&format!("  {} · ", session.pid)));
+        assert_eq!(offered.count(), if is_offered { 11 } else { 4 }, "{controls}");
+    }
+}
+
+#[test]
+fn a_worker_of_a_protected_leader_is_as_locked_as_its_leader() {
+    let rules = ProtectionRules {
+        users: vec![Regex::new("^batch$").expect("a regular expression")],
+        ..ProtectionRules::default()
+    };
+    let leader = |user: &str| Session { user: Some(user.to_owned()), ..session(4711) };
+    // PostgreSQL may show another user for the worker, after SET ROLE.
+    let worker =
+        Session { backend_type: BackendType::ParallelWorker, leader_pid: Some(pid(4711)), ..session(4720) };
+    for (user, is_locked) in [("batch", true), ("app", false)] {
+        let sessions = vec![leader(user), worker.clone()];
+        let details = session_details("orders", &worker, 0, &snapshot(sessions.clone()), &rules);
+        let lock = "🔒 Its leader 4711, which a request would be about, is protected: the rule";
+        assert_eq!(read(&details).contains(lock), is_locked, "{}", read(&details));
+        assert_eq!(controls(&details).is_empty(), is_locked, "{}", controls(&details));
+        let rules = RequestRules { protection: rules.clone(), ..RequestRules::default() };
+        let answer = TargetAnswer { rules, ..answer("orders", sessions) };
+        let list = render_page(&[answer], &query(SessionView::All), 0).body;
+        assert_eq!(read(&list).contains("**4720** 🔒"), is_locked, "{}", read(&list));
+        assert_eq!(controls(&list).contains("🔒 4720"), is_locked, "{}", controls(&list));
+    }
+}
+
+#[test]
+fn a_client_on_the_servers_own_machine_is_not_named() {
+    for (client, is_named) in
+        [("local", false), ("127.0.0.1", false), ("127.8.8.8", false), ("::1", false), ("10.0.0.7", true)]
+    {
+        let session = Session { client: Some(client.to_owned()), ..session(4711) };
+        let mut one = card(request(Action::Terminate));
+        one.request.details.backends[0].session = session.clone();
+        let mut list = card(request(Action::Terminate));
+        list.request.details.backends = vec![one.request.details.backends[0].clone(); 2];
+        let messages =
+            [details_of(&session, 0), new_card(&one, &render_config()), new_card(&list, &render_config())];
+        for message in messages.iter().map(read) {
+            assert_eq!(message.contains(&format!("client {client}")), is_named, "{client}: {message}");
+            assert!(is_named || !message.contains("client "), "{client}: {message}");
+        }
+    }
+}
+
+#[test]
 fn a_session_that_sleeps_is_not_said_to_wait() {
     let mut sleeper = session(4711);
     sleeper.wait = Some(wait("Timeout", "PgSleep"));
@@ -251,6 +316,34 @@ fn server_processes_and_own_connections_have_no_buttons() {
     );
     let own = Session { is_own: true, ..idle(71) };
     assert_eq!(controls(&details_of(&own, 0)), "");
+}
+
+#[test]
+fn sessions_of_a_list_that_run_no_query_can_be_terminated_instead_of_cancelled() {
+    let selector = |number| SessionSelector { pid: pid(number), backend_start: Some(ago(60)) };
+    let refusal = |idle: &[i32], running: &[i32]| {
+        let nothing_to_cancel = |number: &i32| CreationError::NothingToCancel {
+            session: selector(*number),
+            state: SessionState::IdleInTransaction,
+        };
+        let error = CreationError::SomeRefused {
+            refused: idle.iter().map(nothing_to_cancel).collect(),
+            others: running.iter().map(|number| selector(*number)).collect(),
+            bound_to: None,
+        };
+        let target = "orders".to_owned();
+        let refusal = Refusal::Rejected { action: Action::Cancel, target, error, owner: None };
+        notices::refusal(&refusal, &render_config())
+    };
+    // One that was given twice is offered once.
+    let body = refusal(&[4711, 4712, 4711], &[]);
+    assert!(read(&body).contains("None of them can be cancelled; ask to terminate those"), "{}", read(&body));
+    assert!(controls(&body).ends_with("[Ask to terminate the 2 that run no query]"), "{}", controls(&body));
+    let body = refusal(&[4711], &[4713, 4714]);
+    let controls = controls(&body);
+    assert!(controls.contains("[Ask to cancel the other 2]"), "{controls}");
+    assert!(controls.ends_with("  4711\n    \n[Ask to terminate 4711]"), "{controls}");
+    assert_sendable(&body);
 }
 
 #[test]

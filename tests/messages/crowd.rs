@@ -1,9 +1,11 @@
 //! A large incident: a thousand sessions, of which two hundred wait for one. Every message about it fits, however long the names.
 
+use std::time::Duration;
+
 use killgate::discord::messages::{card, choices, details, result};
 use killgate::discord::session_list::SessionView;
 use killgate::discord::session_list::page::{RequestRules, TargetAnswer, render_page};
-use killgate::domain::event::{Action, RequestedBackend, Resolution};
+use killgate::domain::event::{Action, BackendResolution, RequestedBackend, Resolution};
 use killgate::domain::identity::Pid;
 use killgate::domain::lock_graph::LockGraph;
 use killgate::domain::protection::ProtectionRules;
@@ -74,6 +76,17 @@ fn card_about(sessions: &[&Session], snapshot: &Snapshot, request: Request) -> C
     card
 }
 
+/// The card after each session ended after a long time.
+fn ended(open: &CardContent) -> CardContent {
+    let backends = open.request.details.backends.iter().map(|backend| BackendResolution {
+        pid: backend.identity.pid,
+        elapsed: Some(Duration::from_secs(10)),
+        ..terminated().backends[0].clone()
+    });
+    let state = executed(Action::Terminate, Resolution::of_execution(backends.collect(), Some(200))).state;
+    CardContent { request: Request { state, ..open.request.clone() }, ..open.clone() }
+}
+
 #[test]
 fn every_view_of_a_thousand_sessions_fits() {
     for queue in QUEUES {
@@ -119,9 +132,10 @@ fn a_card_about_as_many_sessions_as_one_request_may_have_fits_in_front_of_two_hu
         let snapshot = crowd(queue);
         // The blocker, and the first of the queue.
         let sessions: Vec<_> = snapshot.sessions.iter().take(25).collect();
-        let body =
-            card::new_card(&card_about(&sessions, &snapshot, request(Action::Terminate)), &render_config());
+        let open = card_about(&sessions, &snapshot, request(Action::Terminate));
+        let body = card::new_card(&open, &render_config());
         assert_sendable(&body);
+        assert_sendable(&card::card_edit(&ended(&open), &render_config()));
         let text = json(&body)["content"].as_str().map(str::to_owned).unwrap_or_default();
         assert!(text.contains("25 sessions"), "{text}");
     }

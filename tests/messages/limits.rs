@@ -230,17 +230,33 @@ fn a_card_with_the_longest_of_everything_fits() {
             card.approvers.users = (0..60).map(|user| UserId(u64::MAX - user)).collect();
             card.approvers.roles = (0..60).map(|role| RoleId(u64::MAX - role)).collect();
             assert_sendable(&card::new_card(&card, &render_config()));
-            let now = |session: &Session| Session { application: text.repeat(62), ..session.clone() };
+            let as_seen = |session: &Session| Session { application: text.repeat(62), ..session.clone() };
             card.sessions = sessions
                 .iter()
                 .map(|session| SessionOnCard {
-                    latest: Some(Observation { session: now(session), waiters: u32::MAX }),
+                    latest: Some(Observation { session: as_seen(session), waiters: u32::MAX }),
                     ..card.sessions[0].clone()
                 })
                 .collect();
             assert_sendable(&card::card_edit(&card, &render_config()));
+            card.request.state = RequestState::Ended {
+                resolution: ended_slowly(&sessions),
+                at: now(),
+                approvers: card.approvers.users.clone(),
+            };
+            assert_sendable(&card::card_edit(&card, &render_config()));
         }
     }
+}
+
+fn ended_slowly(sessions: &[Session]) -> Resolution {
+    let backends = sessions.iter().map(|session| BackendResolution {
+        pid: session.pid,
+        outcome: Outcome::NotABackend,
+        elapsed: Some(Duration::from_hours(1)),
+        ..terminated().backends[0].clone()
+    });
+    Resolution::of_execution(backends.collect(), Some(u32::MAX))
 }
 
 proptest! {

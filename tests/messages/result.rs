@@ -43,7 +43,8 @@ fn a_result_says_how_many_waited_if_not_all_were_released() {
     };
     for (waited, released, expected) in [
         (0, 0, " after 143 ms.\n"),
-        (7, 0, " 0 waiters released; 7 waited at the time of the request.\n"),
+        (1, 0, " This did not release the session that waited at the time of the request.\n"),
+        (7, 0, " This released none of the 7 that waited at the time of the request.\n"),
         (7, 1, " 1 waiter released; 7 waited at the time of the request.\n"),
         (7, 9, " 9 waiters released.\n"),
     ] {

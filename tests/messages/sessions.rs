@@ -50,7 +50,7 @@ fn busy_shows_the_root_blocker_first_and_counts_the_idle() {
     assert_snapshot!(shown(&render_page(&[answer("orders", incident())], &query(SessionView::Busy), 0)), @r"
     notifies: []
     # Busy sessions on orders
-    8 busy, 4 of them waiting for a lock · 312 idle, 1 background not shown
+    8 busy, 4 of them waiting for a lock
 
     **4711** idle in transaction 14 m 3 s · **blocks 4** (1 directly)
     app · shop · psql
@@ -63,7 +63,7 @@ fn busy_shows_the_root_blocker_first_and_counts_the_idle() {
     **4600** active 1 h 5 m · IO: DataFileRead
     app · shop · report
     `SELECT * FROM orders WHERE id = ?`
-    (Page 1 of 3)
+    (Page 1 of 3 · 312 idle, 1 background not shown)
     ");
 }
 
@@ -72,7 +72,7 @@ fn blocking_shows_trees_of_waiters() {
     assert_snapshot!(shown(&render_page(&[answer("orders", incident())], &query(SessionView::Blocking), 0)), @r"
     notifies: []
     # Who blocks whom on orders
-    1 root blocker · 312 idle, 3 busy, 1 background not shown
+    1 root blocker
 
     **4711** idle in transaction 14 m 3 s
     **4 wait** (1 directly), the longest 4 m 12 s
@@ -80,6 +80,7 @@ fn blocking_shows_trees_of_waiters() {
     `UPDATE orders SET total = ? WHERE id = ?`
     ↳ **4712** waits 4 m 12 s for Lock: transactionid · 3 behind it · app · checkout
     ↳ ↳ **3 × checkout** wait 1 m for Lock: transactionid · 4713, 4714, 4715
+    (312 idle, 3 busy, 1 background not shown)
     ");
 }
 
@@ -141,7 +142,7 @@ fn idle_in_transaction_shows_nothing_else() {
     assert_snapshot!(shown(&render_page(&[answer("orders", incident())], &query(SessionView::IdleInTransaction), 0)), @r"
     notifies: []
     # Idle in transaction on orders
-    2 idle in transaction · 312 idle, 6 busy, 1 background not shown
+    2 idle in transaction
 
     **4711** idle in transaction 14 m 3 s · **blocks 4** (1 directly)
     app · shop · psql
@@ -150,6 +151,7 @@ fn idle_in_transaction_shows_nothing_else() {
     **4650** idle in transaction 2 h 1 m
     app · shop · psql
     `UPDATE orders SET total = ? WHERE id = ?`
+    (312 idle, 6 busy, 1 background not shown)
     ");
 }
 
@@ -168,14 +170,15 @@ fn a_target_that_does_not_answer_is_named_first() {
     notifies: []
     # Busy sessions on 3 targets
     ⚠️ **billing** shows no sessions: no connection within 5 s
-    **orders** · 1 busy · 1 idle not shown
-    **users** · Nothing is busy · 1 idle not shown
+    **orders** · 1 busy
+    **users** · Nothing is busy
 
     ▸ **orders**
 
     **4601** active 3 s
     app · shop · checkout
     `SELECT * FROM orders WHERE id = ?`
+    (2 idle not shown)
     ");
 }
 
@@ -187,7 +190,7 @@ fn the_first_page_summarizes_every_target() {
     assert_snapshot!(shown(&first), @r"
     notifies: []
     # Busy sessions on 2 targets
-    **orders** · 8 busy, 4 of them waiting for a lock · 312 idle, 1 background not shown
+    **orders** · 8 busy, 4 of them waiting for a lock
     **users** · 6 busy
 
     ▸ **orders**
@@ -203,7 +206,7 @@ fn the_first_page_summarizes_every_target() {
     **4600** active 1 h 5 m · IO: DataFileRead
     app · shop · report
     `SELECT * FROM orders WHERE id = ?`
-    (Page 1 of 5)
+    (Page 1 of 5 · 312 idle, 1 background not shown)
     ");
     let second = shown(&render_page(&answers, &query(SessionView::Busy), 1));
     assert!(second.contains("▸ **orders**") && !second.contains("6 busy"), "{second}");
@@ -235,8 +238,8 @@ fn a_filter_that_matches_nothing_says_what_to_do_instead() {
     notifies: []
     # Busy sessions on orders
     No session matches user `**payments**`, age 15 m or more. Remove a filter, or use `view:all`. Current users: app.
-    No match · 312 idle, 1 background, 8 filtered not shown
-    (user **payments**, age 15 m or more)
+    No match
+    (312 idle, 1 background, 8 filtered not shown · user **payments**, age 15 m or more)
     ");
 }
 

@@ -8,6 +8,7 @@ use killgate::domain::event::{Action, BackendResolution, Binding, RequestedBacke
 use killgate::domain::outcome::Outcome;
 use killgate::domain::request::Request;
 use killgate::domain::session::Session;
+use killgate::domain::session_diff::Observation;
 use killgate::domain::waiters::WaiterSummary;
 use killgate::workflow::ports::{CardContent, SessionOnCard};
 
@@ -113,6 +114,44 @@ fn a_session_that_ended_by_itself_is_shown_as_such() {
 }
 
 #[test]
+fn nobody_waits_for_a_session_that_ended_by_itself() {
+    let mut card = card_of(pool(2));
+    card.request.details.backends[0].waiters = 0;
+    card.sessions[0].waiting_pids.clear();
+    let ended = &card.request.details.backends[1].session;
+    card.sessions[1].latest = Some(Observation { session: ended.clone(), waiters: 3 });
+    card.sessions[1].queue = queue();
+    let text = read(&card_edit(&card, &render_config()));
+    assert!(text.contains("oldest 1 m 7 s · block 2 sessions, the longest for"), "{text}");
+    assert!(!text.contains("no longer be needed"), "{text}");
+
+    card.sessions[1].lapsed = Some("session 4702 ended by itself".to_owned());
+    let text = read(&card_edit(&card, &render_config()));
+    assert!(text.contains("oldest 1 m 6 s · block nobody. Why"), "{text}");
+    assert_eq!(text.matches("block nobody").count(), 2, "in the first line and above the sessions: {text}");
+    assert!(text.contains("**This may no longer be needed**: it no longer blocks anybody."), "{text}");
+    // After a restart only what was recorded is known.
+    card.sessions[1] = SessionOnCard { lapsed: card.sessions[1].lapsed.take(), ..SessionOnCard::default() };
+    let text = read(&card_edit(&card, &render_config()));
+    assert_eq!(text.matches("block nobody").count(), 2, "{text}");
+}
+
+#[test]
+fn a_list_whose_remaining_sessions_left_their_transactions_may_no_longer_be_needed() {
+    let mut card = card_of(pool(3));
+    card.sessions[0].lapsed = Some("session 4701 ended by itself".to_owned());
+    for index in [1, 2] {
+        let session = idle(4701 + i32::try_from(index).expect("few"));
+        card.sessions[index].latest = Some(Observation { session, waiters: 2 });
+    }
+    let text = read(&card_edit(&card, &render_config()));
+    assert!(
+        text.contains("**This may no longer be needed**: they are no longer in a transaction."),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_result_counts_the_outcomes_and_names_those_that_did_not_end_as_asked() {
     let mut request = pool(25);
     let mut backends: Vec<_> = (4701..4726)
@@ -142,10 +181,30 @@ fn a_result_counts_the_outcomes_and_names_those_that_did_not_end_as_asked() {
     assert!(message.expect("JSON").contains(r#""Ask to terminate 4708""#), "a button");
     let card = read(&card_edit(&card_of(request), &render_config()));
     assert!(card.contains("# Terminated 22 of 25 on orders · 1 unconfirmed · 2 already gone"), "{card}");
-    assert!(card.contains("**unconfirmed** after 143 ms: 4708"), "{card}");
-    assert!(card.contains("**already gone**: 4704, 4710"), "nothing took effect after a time: {card}");
+    for line in [
+        "**4701** · 1 m 6 s · blocks 2 · **terminated** after 143 ms",
+        "**4708** · 1 m 13 s · blocks 2 · **unconfirmed** after 143 ms",
+        // Nothing took effect after a time.
+        "**4710** · 1 m 5 s · blocks 2 · **already gone**",
+    ] {
+        assert!(card.lines().any(|shown| shown == line), "{line} in {card}");
+    }
     assert!(card.contains(&format!("[Outcome] {headline}. 4 waiters released.")), "{card}");
-    assert!(card.contains("**terminated** after 143 ms: 4701, 4702, 4703, 4705"), "{card}");
+}
+
+#[test]
+fn the_closed_card_of_a_list_keeps_what_it_said_of_each_session() {
+    let mut request = pool(3);
+    request.details.backends[1].session.application = "worker".to_owned();
+    let open = read(&card_edit(&card_of(request.clone()), &render_config()));
+    let backends = (4701..4704).map(|number| ended(number, Outcome::Terminated, "so"));
+    request.state = executed(Action::Terminate, Resolution::of_execution(backends.collect(), None)).state;
+    let closed = read(&card_edit(&card_of(request), &render_config()));
+    for line in open.lines().filter(|line| line.starts_with("**47")) {
+        let kept = format!("{line} · **terminated** after 143 ms");
+        assert!(closed.lines().any(|shown| shown == kept), "{kept} in {closed}");
+    }
+    assert!(closed.contains("**4702** · 1 m 7 s · blocks 2 · worker · **terminated**"), "{closed}");
 }
 
 #[test]
@@ -153,9 +212,10 @@ fn a_list_that_ended_in_one_way_is_counted_too() {
     let mut request = pool(2);
     let backends =
         (4701..4703).map(|number| ended(number, Outcome::Terminated, "the session was seen to end"));
-    request.state = executed(Action::Terminate, Resolution::of_execution(backends.collect(), None)).state;
+    request.state = executed(Action::Terminate, Resolution::of_execution(backends.collect(), Some(0))).state;
     let reply = read(&result::reply(&card_of(request.clone())).expect("it has ended"));
-    assert!(reply.contains("Terminated 2 of 2 on orders after 143 ms."), "{reply}");
+    let expected = "Terminated 2 of 2 on orders after 143 ms. This released none of those that waited at the";
+    assert!(reply.contains(expected), "{reply}");
 }
 
 #[test]

@@ -1,9 +1,14 @@
 //! Autocompletion of pids and targets.
 
+use std::time::{Duration, Instant};
+
 use throwaway_postgres::Cluster;
 
 use crate::proxy::Proxy;
 use crate::scene::{scene, target};
+
+/// Who waits longer for choices has typed the next letter.
+const TYPING_PAUSE: Duration = Duration::from_millis(1_400);
 
 #[tokio::test]
 async fn sessions_are_offered_the_worst_first_and_match_any_of_their_names() {
@@ -44,7 +49,18 @@ async fn a_silent_server_does_not_delay_choices() {
     let victim = env.sleeping_session().await;
     let ana = env.person("ana").in_channel(&env.incident_channel());
     proxy.stall();
-    let choices = ana.completes("/cancel", "pid", &victim.pid().to_string()).await;
-    assert_eq!(choices.len(), 1);
-    assert!(choices[0].0.contains("orders"), "{choices:?}");
+    let typed = victim.pid().to_string();
+    // On a busy machine one may be late, but not each of them. After 5 s the server counts as unreachable.
+    let mut soonest = Duration::MAX;
+    for _ in 0..3 {
+        let began = Instant::now();
+        let choices = ana.completes("/cancel", "pid", &typed).await;
+        soonest = soonest.min(began.elapsed());
+        assert_eq!(choices.len(), 1);
+        assert!(choices[0].0.contains("orders"), "{choices:?}");
+        if soonest < TYPING_PAUSE {
+            break;
+        }
+    }
+    assert!(soonest < TYPING_PAUSE, "{soonest:?}");
 }

@@ -28,6 +28,7 @@ macro_rules! test_with_both_rights {
 
 mod another_process;
 mod approving;
+mod asking_for_several;
 mod beside_the_chain;
 mod blindness;
 mod card_updates;

@@ -1,8 +1,8 @@
 //! Each card notifies the approver roles once. Nothing else notifies anybody, whatever a name or a query contains.
 
-use discord_sim::MemberSpec;
+use discord_sim::{Fault, MemberSpec};
 
-use crate::environment::{APPROVE, DENY, TestEnv};
+use crate::environment::{APPROVE, DENY, LIMIT, TestEnv, signal};
 
 #[tokio::test]
 async fn a_card_notifies_the_approvers_and_no_other_message_notifies_anybody() {
@@ -69,6 +69,15 @@ async fn every_message_carries_allowed_mentions() {
     env.react("ben", &card, APPROVE);
     env.assert_outcome(1, &card, "terminated", "Terminated").await;
     env.wait_for_notices(&card).await;
+    // A deferral that cannot be deleted is edited instead.
+    let idle = env.cluster.victim("app").idle().await.unwrap();
+    let undeletable = Fault::Error { status: 403, code: 50_001 };
+    env.sim.fails_next(1, "DELETE /webhooks/*/*/messages/@original", undeletable);
+    let (answer, backend) = env.deferred_command(&env.incident_channel(), "/cancel", idle.pid()).await;
+    signal("CONT", backend).await;
+    let refusal = || answer.messages().into_iter().find(|message| message.exists() && message.is_ephemeral());
+    env.sim.awaits(LIMIT, "a private refusal", refusal).await;
+    assert_eq!(env.sim.calls_like("PATCH /webhooks/*/*/messages/@original").len(), 1);
 
     let calls = env.sim.calls();
     let speaking = calls.iter().filter(|call| {

@@ -124,6 +124,41 @@ async fn sessions_of_two_targets_cannot_be_one_request() {
 }
 
 #[tokio::test]
+async fn the_target_is_found_by_the_sessions_that_are_left() {
+    let cluster = Cluster::start().await.unwrap();
+    let url = cluster.bot().await.unwrap();
+    let env =
+        TestEnv::builder().section(&format!("[[target]]\nname = \"billing\"\nurl = \"{url}\"")).start().await;
+    let gone = cluster.victim("app").idle().await.unwrap();
+    let ended = gone.pid();
+    cluster.terminate(ended).await.unwrap();
+    let mut victims = [
+        cluster.victim("app").running(SLEEP).await.unwrap(),
+        cluster.victim("app").running(SLEEP).await.unwrap(),
+    ];
+    let place = env.person("ana").in_channel(&env.incident_channel());
+    let terminate = || place.types("/terminate").option("pid", ended);
+
+    let also = format!("{} {}", victims[0].pid(), victims[1].pid());
+    let refused = terminate().option("also", also).send().await.message();
+    assert!(refused.is_ephemeral(), "{}", refused.text());
+    let expected = format!("Nothing was requested. {ended}: no session on billing.");
+    assert!(refused.content().starts_with(&expected), "{}", refused.content());
+    let form = env.person("ana").presses(&refused, "1T:").await;
+    let card = env.person("ana").submits(&form, [("reason", "both are stuck")]).await.message();
+    env.wait_for_bot_reactions(&card).await;
+    env.react("ben", &card, APPROVE);
+    for victim in &mut victims {
+        assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    }
+    env.assert_outcome(1, &card, "terminated", "Terminated 2 of 2 on billing").await;
+
+    let refused = terminate().option("also", "1999999999").send().await;
+    let expected = format!("Nothing was requested. {ended}, 1999999999: no session on billing, orders.");
+    assert!(refused.content().starts_with(&expected), "{}", refused.content());
+}
+
+#[tokio::test]
 async fn an_unreachable_target_does_not_delay_the_others() {
     let env = TestEnv::builder()
         .section("[[target]]\nname = \"billing\"\nurl = \"postgresql://killgate@127.0.0.1:9/postgres\"")

@@ -15,8 +15,9 @@ use crate::workflow::ports::Freshness;
 
 /// Each typed letter asks again, so a recent snapshot is good enough.
 const MAX_SNAPSHOT_AGE: Duration = Duration::from_secs(1);
-/// Discord waits 3 s for choices. Targets that have not answered by then are omitted.
-const SNAPSHOT_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// Discord waits 3 s for choices, and somebody who types waits for them at each letter. Targets that have not answered by then
+/// are omitted.
+const SNAPSHOT_TIMEOUT: Duration = Duration::from_millis(800);
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl InteractionHandler {

@@ -12,7 +12,7 @@ use tracing::warn;
 use super::{FORM_TIMEOUT, InteractionHandler};
 use crate::discord::api::interactions::ALREADY_ACKNOWLEDGED;
 use crate::discord::messages::component_id::{
-    ComponentAction, ComponentIdError, RequestedSessions, SessionChoice,
+    ComponentAction, ComponentIdError, RequestedSessions, SELECT_IDLE_ID, SELECT_SESSION_ID, SessionChoice,
 };
 use crate::discord::messages::session_menu::{self, MenuSession, chosen_sessions};
 use crate::discord::messages::{details, reason_form};
@@ -73,7 +73,7 @@ impl InteractionHandler {
                     self.show_timeline(&person, &component.data.kind, &reply).await
                 }
                 ComponentAction::SelectAll => {
-                    let mut chosen = self.listed_sessions(&component.message)?;
+                    let mut chosen = self.listed_sessions(&component.message, SELECT_SESSION_ID)?;
                     chosen.retain(|session| !session.choice.is_locked);
                     self.show_chosen(&person, &chosen, &reply).await
                 }
@@ -132,7 +132,7 @@ impl InteractionHandler {
             [] => Err(Refusal::Outdated),
             [choice] => self.show_details(person, choice, reply).await,
             choices => {
-                let mut chosen = self.listed_sessions(&component.message)?;
+                let mut chosen = self.listed_sessions(&component.message, &component.data.custom_id)?;
                 chosen.retain(|session| choices.contains(&session.choice));
                 self.show_chosen(person, &chosen, reply).await
             }
@@ -156,11 +156,11 @@ impl InteractionHandler {
         Ok(())
     }
 
-    /// The sessions in the menu of the message. Nobody but killgate writes its messages.
-    fn listed_sessions(&self, message: &Message) -> Result<Vec<MenuSession>, Refusal> {
+    /// The sessions in this menu of the message. Nobody but killgate writes its messages.
+    fn listed_sessions(&self, message: &Message, menu_id: &str) -> Result<Vec<MenuSession>, Refusal> {
         let targets = self.engine.targets();
         let names: Vec<_> = targets.names().collect();
-        session_menu::listed_sessions(&message.components, &names).map_err(component_refusal)
+        session_menu::listed_sessions(&message.components, menu_id, &names).map_err(component_refusal)
     }
 
     /// The sessions that a button or a form of `message` is about: at least one, all of one target.
@@ -169,12 +169,14 @@ impl InteractionHandler {
         requested: &RequestedSessions,
         message: Option<&Message>,
     ) -> Result<Vec<SessionChoice>, Refusal> {
+        let listed = |menu_id| {
+            let listed = self.listed_sessions(message.ok_or(Refusal::Outdated)?, menu_id)?;
+            Ok(listed.into_iter().map(|session| session.choice).collect())
+        };
         let choices = match requested {
             RequestedSessions::One(choice) => vec![choice.clone()],
-            RequestedSessions::Listed { .. } => {
-                let listed = self.listed_sessions(message.ok_or(Refusal::Outdated)?)?;
-                listed.into_iter().map(|session| session.choice).collect()
-            }
+            RequestedSessions::Listed { .. } => listed(SELECT_SESSION_ID)?,
+            RequestedSessions::ListedIdle => listed(SELECT_IDLE_ID)?,
         };
         one_target(&choices)?;
         Ok(choices)
@@ -195,7 +197,7 @@ impl InteractionHandler {
             backend_start: Some(session.backend_start),
         });
         let bound_to = match requested {
-            RequestedSessions::One(_) => None,
+            RequestedSessions::One(_) | RequestedSessions::ListedIdle => None,
             RequestedSessions::Listed { bound_to } => *bound_to,
         };
         Ok(RequestInput { action, sessions: sessions.collect(), bound_to, target, reason, channel })

@@ -29,7 +29,7 @@ pub fn pids(answers: &[TargetAnswer], typed: &str) -> CreateAutocompleteResponse
             (has_several_targets || snapshot.is_standby).then(|| format!("{}{standby}", answer.target));
         for (rank, row) in session_list::ranked_client_sessions(snapshot).into_iter().enumerate() {
             if let Some(quality) = match_quality(row.session, &typed) {
-                let is_locked = answer.rules.protection.matching_rule(row.session).is_some();
+                let is_locked = answer.rules.protection.rule_against_request(row.session, snapshot).is_some();
                 matches.push(((quality, rank), row, target.clone(), snapshot.taken_at, is_locked));
             }
         }

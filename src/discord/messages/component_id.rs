@@ -30,6 +30,10 @@ const MAX_LENGTH: usize = 100;
 const VERSION: char = '1';
 /// The `custom_id` of the menu that selects a session. The values of its options say which.
 pub const SELECT_SESSION_ID: &str = "1s";
+/// The `custom_id` of the menu of sessions that run no query, which stands below that of those that can be cancelled.
+pub const SELECT_IDLE_ID: &str = "1i";
+/// The `custom_id` of the button, and of its form, that asks to terminate all sessions in that menu.
+pub const TERMINATE_IDLE_ID: &str = "1I";
 /// The `custom_id` of the button that chooses all sessions in the menu of its message.
 pub const SELECT_ALL_ID: &str = "1a";
 /// The `custom_id` of the menu that selects a request. The values of its options are the requests' numbers.
@@ -69,6 +73,8 @@ pub enum RequestedSessions {
     One(SessionChoice),
     /// All in the menu of the same message.
     Listed { bound_to: Option<Binding> },
+    /// All that run no query, in a menu of their own.
+    ListedIdle,
 }
 
 /// The page of a session list to go to.
@@ -110,7 +116,11 @@ impl ComponentAction {
     /// Parses a `custom_id`, which may refer to one of `targets`.
     pub fn parse<'a>(id: &str, targets: impl IntoIterator<Item = &'a str>) -> Result<Self, ComponentIdError> {
         match id {
-            SELECT_SESSION_ID => return Ok(Self::SelectSession),
+            SELECT_SESSION_ID | SELECT_IDLE_ID => return Ok(Self::SelectSession),
+            TERMINATE_IDLE_ID => {
+                let sessions = RequestedSessions::ListedIdle;
+                return Ok(Self::RequestSignal { action: Action::Terminate, sessions });
+            }
             SELECT_ALL_ID => return Ok(Self::SelectAll),
             SELECT_REQUEST_ID => return Ok(Self::SelectRequest),
             _ => {}

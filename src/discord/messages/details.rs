@@ -46,7 +46,7 @@ pub fn session_details(
     lines.push(origin_besides_title(session));
     lines.push(format!("Connected {} ago", age(now.duration_since(session.backend_start))));
     let obstacle = session.cancel_obstacle();
-    let no_signal_reason = no_signal_reason(session, protection);
+    let no_signal_reason = no_signal_reason(session, snapshot, protection);
     let may_signal = no_signal_reason.is_none();
     if let (BackendType::ParallelWorker, Some(leader), true) =
         (&session.backend_type, session.leader_pid, may_signal)
@@ -77,17 +77,20 @@ pub fn session_details(
 }
 
 /// Why the session cannot be signalled; `None` if it can.
-fn no_signal_reason(session: &Session, protection: &ProtectionRules) -> Option<String> {
+fn no_signal_reason(session: &Session, snapshot: &Snapshot, protection: &ProtectionRules) -> Option<String> {
     if session.is_own {
         return Some("This is a connection of killgate itself. It cannot be signalled.".to_owned());
     }
+    let protected = |what: &str| {
+        let matching = protection.rule_against_request(session, snapshot)?;
+        let rule = sanitize::line(&matching.to_string(), RULE_LENGTH);
+        Some(format!("🔒 {what} is protected: {rule}. {}", advice(&matching)))
+    };
     match (&session.backend_type, session.leader_pid) {
-        // A request is about the leader, whose own rules then count.
-        (BackendType::ParallelWorker, Some(_)) => None,
-        (BackendType::Client, _) => protection.matching_rule(session).map(|matching| {
-            let rule = sanitize::line(&matching.to_string(), RULE_LENGTH);
-            format!("🔒 It is protected: {rule}. {}", advice(&matching))
-        }),
+        (BackendType::ParallelWorker, Some(leader)) => {
+            protected(&format!("Its leader {leader}, which a request would be about,"))
+        }
+        (BackendType::Client, _) => protected("It"),
         (kind, _) => {
             let rule = ProtectionRule::NotAClient { kind: kind.name().to_owned() };
             let advice = advice(&rule);

@@ -111,9 +111,13 @@ fn next_step_buttons(refusal: &Refusal) -> Vec<CreateActionRow> {
         Refusal::Rejected {
             action,
             target,
-            error: CreationError::SomeRefused { others, bound_to, .. },
+            error: error @ CreationError::SomeRefused { others, bound_to, .. },
             ..
-        } => session_menu::request_others_rows((*action, *bound_to), target, others),
+        } => {
+            let mut rows = session_menu::request_others_rows((*action, *bound_to), target, others);
+            rows.extend(session_menu::terminate_idle_rows(target, &error.nothing_to_cancel()));
+            rows
+        }
         Refusal::Rejected { target, error: CreationError::NothingToCancel { session, .. }, .. } => {
             let Some(backend_start) = session.backend_start else { return Vec::new() };
             let target = target.clone();

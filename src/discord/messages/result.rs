@@ -69,13 +69,15 @@ fn released_waiters_sentence(request: &Request, resolution: &Resolution) -> Opti
     let is_seen_to_end =
         matches!(resolution.outcome, Outcome::Cancelled | Outcome::Terminated | Outcome::Mixed);
     let released = resolution.waiters_released.filter(|_| is_seen_to_end)?;
-    if released == 0 && request.details.waiters() == 0 {
-        return None;
-    }
     let text = format!("{} released", count(released as usize, "waiter"));
-    Some(match request.details.waiters() {
-        // Somebody who waited for two of several sessions is recorded twice.
-        waited if waited > released && request.details.backends.len() == 1 => {
+    // Somebody who waited for two of several sessions is recorded twice, so that the number would be wrong.
+    let is_list = request.details.backends.len() > 1;
+    Some(match (released, request.details.waiters()) {
+        (0, 0) => return None,
+        (0, 1) => "This did not release the session that waited at the time of the request.".to_owned(),
+        (0, _) if is_list => "This released none of those that waited at the time of the request.".to_owned(),
+        (0, waited) => format!("This released none of the {waited} that waited at the time of the request."),
+        (_, waited) if waited > released && !is_list => {
             format!("{text}; {waited} waited at the time of the request.")
         }
         _ => format!("{text}."),

@@ -8,7 +8,8 @@ use serenity::all::{
 
 use super::body::MessageBody;
 use super::component_id::{
-    ComponentIdError, SELECT_ALL_ID, SELECT_SESSION_ID, SessionChoice, request_all_id,
+    ComponentIdError, SELECT_ALL_ID, SELECT_IDLE_ID, SELECT_SESSION_ID, SessionChoice, TERMINATE_IDLE_ID,
+    request_all_id,
 };
 use super::format::{count, name};
 use crate::discord::sanitize;
@@ -28,6 +29,10 @@ pub struct MenuSession {
 
 /// A menu of at most [`MAX_OPTIONS`] sessions, of which several can be picked. `None` without any.
 pub fn session_menu(sessions: &[MenuSession], placeholder: &str) -> Option<CreateActionRow> {
+    menu(SELECT_SESSION_ID, sessions, placeholder)
+}
+
+fn menu(id: &str, sessions: &[MenuSession], placeholder: &str) -> Option<CreateActionRow> {
     let options: Vec<_> = sessions
         .iter()
         .take(MAX_OPTIONS)
@@ -40,7 +45,7 @@ pub fn session_menu(sessions: &[MenuSession], placeholder: &str) -> Option<Creat
         })
         .collect();
     let most = u8::try_from(options.len()).ok().filter(|most| *most > 0)?;
-    let menu = CreateSelectMenu::new(SELECT_SESSION_ID, CreateSelectMenuKind::String { options });
+    let menu = CreateSelectMenu::new(id, CreateSelectMenuKind::String { options });
     Some(CreateActionRow::SelectMenu(menu.max_values(most).placeholder(placeholder)))
 }
 
@@ -50,10 +55,15 @@ pub fn select_all_row(sessions: usize) -> CreateActionRow {
     CreateActionRow::Buttons(vec![button.style(ButtonStyle::Secondary)])
 }
 
-pub fn listed_sessions(rows: &[ActionRow], targets: &[&str]) -> Result<Vec<MenuSession>, ComponentIdError> {
+/// The sessions in the menu `menu_id` of a message.
+pub fn listed_sessions(
+    rows: &[ActionRow],
+    menu_id: &str,
+    targets: &[&str],
+) -> Result<Vec<MenuSession>, ComponentIdError> {
     let components = rows.iter().flat_map(|row| &row.components);
     let menus = components.filter_map(|component| match component {
-        ActionRowComponent::SelectMenu(menu) if menu.custom_id.as_deref() == Some(SELECT_SESSION_ID) => {
+        ActionRowComponent::SelectMenu(menu) if menu.custom_id.as_deref() == Some(menu_id) => {
             Some(&menu.options)
         }
         _ => None,
@@ -102,21 +112,7 @@ pub fn request_others_rows(
     target: &str,
     others: &[SessionSelector],
 ) -> Vec<CreateActionRow> {
-    let sessions: Vec<_> = others
-        .iter()
-        .filter_map(|other| {
-            Some(MenuSession {
-                choice: SessionChoice {
-                    target: target.to_owned(),
-                    pid: other.pid,
-                    backend_start: other.backend_start?,
-                    is_locked: false,
-                },
-                label: other.pid.to_string(),
-                description: None,
-            })
-        })
-        .collect();
+    let sessions = menu_sessions(target, others);
     let verb = action.name();
     let label = match sessions.len() {
         1 => format!("Ask to {verb} {}", sessions[0].choice.pid),
@@ -125,6 +121,32 @@ pub fn request_others_rows(
     let button = request_all_button(action, bound_to, &label);
     let menu = session_menu(&sessions, "Ask for some of them, or show one…");
     menu.into_iter().flat_map(|menu| [menu, CreateActionRow::Buttons(vec![button.clone()])]).collect()
+}
+
+/// The button that asks to terminate the sessions that cannot be cancelled because they run no query, and their menu.
+pub fn terminate_idle_rows(target: &str, idle: &[SessionSelector]) -> Vec<CreateActionRow> {
+    let sessions = menu_sessions(target, idle);
+    let label = match &sessions[..] {
+        [one] => format!("Ask to terminate {}", one.choice.pid),
+        several => format!("Ask to terminate the {} that run no query", several.len()),
+    };
+    let button = CreateButton::new(TERMINATE_IDLE_ID).label(label).style(ButtonStyle::Danger);
+    let menu = menu(SELECT_IDLE_ID, &sessions, "Ask to terminate some of them, or show one…");
+    menu.into_iter().flat_map(|menu| [menu, CreateActionRow::Buttons(vec![button.clone()])]).collect()
+}
+
+/// Each session once: Discord accepts no value twice.
+fn menu_sessions(target: &str, selectors: &[SessionSelector]) -> Vec<MenuSession> {
+    let mut sessions: Vec<MenuSession> = Vec::new();
+    for selector in selectors {
+        let Some(backend_start) = selector.backend_start else { continue };
+        let (target, pid) = (target.to_owned(), selector.pid);
+        let choice = SessionChoice { target, pid, backend_start, is_locked: false };
+        if sessions.iter().all(|known| known.choice != choice) {
+            sessions.push(MenuSession { choice, label: pid.to_string(), description: None });
+        }
+    }
+    sessions
 }
 
 fn request_all_button(action: Action, bound_to: Option<Binding>, label: &str) -> CreateButton {

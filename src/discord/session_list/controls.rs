@@ -54,7 +54,7 @@ pub(super) fn menu_rows(
 ) -> Vec<CreateActionRow> {
     let all = || {
         sections.iter().flat_map(|section| {
-            section.entries.iter().flat_map(ListEntry::rows).map(move |row| (section, row))
+            section.entries.iter().flat_map(ListEntry::all_rows).map(move |row| (section, row))
         })
     };
     let most = sections.iter().map(|section| section.rules.sessions_per_request).min().unwrap_or(0) as usize;
@@ -110,7 +110,7 @@ fn menu_session(section: &ListSection<'_>, row: &SessionRow<'_>, is_only_target:
             backend_start: session.backend_start,
             is_locked: is_excluded(section, session),
         },
-        label: choices::label(row, target, section.taken_at, section.is_locked(session)),
+        label: choices::label(row, target, section.snapshot.taken_at, section.is_locked(session)),
         description: Some(query).filter(|query| !query.is_empty()),
     }
 }

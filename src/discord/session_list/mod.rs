@@ -9,7 +9,7 @@
 //! | [`tree`] | lock queues as trees, for the view `blocking` |
 //! | [`page`] | renders one page |
 //! | `paging` | splits a list into pages |
-//! | `summary` | the line above the list |
+//! | `summary` | the lines above and below the list |
 //! | `row_text`, `tree_text` | the text of one session, of one tree |
 //! | `controls` | the buttons and the menu under the list |
 
@@ -25,6 +25,7 @@ pub mod tree;
 mod tree_text;
 
 use std::collections::HashMap;
+use std::iter::Sum;
 
 use filter::SessionFilter;
 use rank::SessionRank;
@@ -192,6 +193,17 @@ fn is_background(session: &Session) -> bool {
             BackendType::WalSender => session.progress.is_none(),
             BackendType::Other(_) => !session.state.is_running(),
         }
+}
+
+impl Sum for HiddenCounts {
+    fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
+        counts.fold(Self::default(), |sum, counts| Self {
+            idle: sum.idle + counts.idle,
+            other: sum.other + counts.other,
+            filtered: sum.filtered + counts.filtered,
+            background: sum.background + counts.background,
+        })
+    }
 }
 
 impl HiddenCounts {

@@ -7,7 +7,9 @@ use serenity::all::{Colour, CreateEmbed, CreateEmbedFooter, Timestamp};
 
 use super::filter::SessionFilter;
 use super::paging::{ListEntry, ListSection};
-use super::{ListedSessions, SessionList, SessionView, controls, list_sessions, paging, summary};
+use super::{
+    HiddenCounts, ListedSessions, SessionList, SessionView, controls, list_sessions, paging, summary,
+};
 use crate::discord::messages::body::MessageBody;
 use crate::discord::messages::format::name;
 use crate::discord::sanitize;
@@ -65,6 +67,7 @@ pub fn render_page(answers: &[TargetAnswer], query: &SessionQuery, number: usize
     reports.sort_by_key(|report| report.severity);
     let severity = reports.first().map_or(ReportSeverity::Calm, |report| report.severity);
     let preface = preface(&reports, answers, query);
+    let hidden = reports.iter().map(|report| report.hidden).sum();
     let sections: Vec<_> =
         reports.into_iter().filter_map(|report| report.into_section(is_only_target)).collect();
     let pages = paging::pages(&preface, &sections);
@@ -77,7 +80,7 @@ pub fn render_page(answers: &[TargetAnswer], query: &SessionQuery, number: usize
         .colour(severity.colour());
     let has_blocked_sessions = severity == ReportSeverity::Blocking;
     let navigation = controls::navigation_row(query, number, page_count, has_blocked_sessions);
-    let footer = footer(query, number, page_count, navigation.is_some());
+    let footer = footer(query, hidden, (number, page_count), navigation.is_some());
     if !footer.is_empty() {
         embed = embed.footer(CreateEmbedFooter::new(footer));
     }
@@ -105,7 +108,7 @@ fn preface(reports: &[TargetReport<'_>], answers: &[TargetAnswer], query: &Sessi
             .collect(),
     };
     let is_empty = reports.iter().all(|report| report.entries.is_empty());
-    if is_empty && reports.iter().any(|report| report.has_filtered_sessions) {
+    if is_empty && reports.iter().any(TargetReport::has_filtered_sessions) {
         let snapshots: Vec<_> = answers.iter().filter_map(|answer| answer.snapshot.as_deref().ok()).collect();
         lines.insert(0, summary::no_match_advice(query, &snapshots));
     }
@@ -140,8 +143,7 @@ struct TargetReport<'a> {
     severity: ReportSeverity,
     summary: String,
     entries: Vec<ListEntry<'a>>,
-    /// Whether the filter hides sessions that the view would show.
-    has_filtered_sessions: bool,
+    hidden: HiddenCounts,
 }
 
 impl<'a> TargetReport<'a> {
@@ -151,7 +153,7 @@ impl<'a> TargetReport<'a> {
             severity: ReportSeverity::NoAnswer,
             summary,
             entries: Vec::new(),
-            has_filtered_sessions: false,
+            hidden: HiddenCounts::default(),
         };
         let target = bold_name(answer);
         match &answer.snapshot {
@@ -169,18 +171,23 @@ impl<'a> TargetReport<'a> {
         let warnings = summary::warnings(snapshot, query.view);
         let is_warned = !warnings.is_empty();
         let summary = summary::summary_line(&list, snapshot, query.view, warnings);
-        let has_filtered_sessions = list.hidden.filtered > 0;
+        let hidden = list.hidden;
         let entries = list_entries(list);
         let severity = if snapshot.sessions.iter().any(Session::is_blocked) {
             ReportSeverity::Blocking
         } else if is_warned {
             ReportSeverity::Warned
-        } else if entries.is_empty() && !has_filtered_sessions {
+        } else if entries.is_empty() && hidden.filtered == 0 {
             ReportSeverity::Calm
         } else {
             ReportSeverity::Ordinary
         };
-        Self { answer, severity, summary, entries, has_filtered_sessions }
+        Self { answer, severity, summary, entries, hidden }
+    }
+
+    /// Whether the filter hides sessions that the view would show.
+    fn has_filtered_sessions(&self) -> bool {
+        self.hidden.filtered > 0
     }
 
     /// `None` for a target that did not answer.
@@ -190,7 +197,7 @@ impl<'a> TargetReport<'a> {
             target: &self.answer.target,
             rules: &self.answer.rules,
             heading: if is_only_target { String::new() } else { format!("▸ {}", bold_name(self.answer)) },
-            taken_at: snapshot.taken_at,
+            snapshot,
             entries: self.entries,
         })
     }
@@ -220,13 +227,19 @@ fn title(answers: &[TargetAnswer], view: SessionView) -> String {
     }
 }
 
-fn footer(query: &SessionQuery, number: usize, page_count: usize, has_navigation: bool) -> String {
+fn footer(
+    query: &SessionQuery,
+    hidden: HiddenCounts,
+    (number, page_count): (usize, usize),
+    has_navigation: bool,
+) -> String {
     let page = (page_count > 1).then(|| format!("Page {} of {page_count}", number + 1));
     let filter = (!query.filter.is_empty())
         .then(|| summary::filter_text(&query.filter, |text, limit| sanitize::plain(text, limit).into()));
     let no_buttons = (!has_navigation)
         .then(|| "This filter is too long for buttons. Repeat the command to refresh".to_owned());
-    let parts: Vec<_> = [page, filter, no_buttons].into_iter().flatten().collect();
+    let hidden = summary::hidden_text(hidden);
+    let parts: Vec<_> = [page, hidden, filter, no_buttons].into_iter().flatten().collect();
     parts.join(" · ")
 }
 

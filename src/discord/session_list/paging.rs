@@ -5,8 +5,7 @@ use super::page::RequestRules;
 use super::tree::BlockingTree;
 use super::{row_text, tree_text};
 use crate::discord::messages::format::utf16_len;
-use crate::domain::session::{BackendType, Session};
-use crate::domain::timestamp::Timestamp;
+use crate::domain::session::{Session, Snapshot};
 
 /// Discord allows 4,096 characters for an embed's description and 6,000 for all embeds of a message. The rest is for
 /// title and footer.
@@ -25,7 +24,7 @@ pub(super) struct ListSection<'a> {
     pub(super) rules: &'a RequestRules,
     /// May be empty.
     pub(super) heading: String,
-    pub(super) taken_at: Timestamp,
+    pub(super) snapshot: &'a Snapshot,
     pub(super) entries: Vec<ListEntry<'a>>,
 }
 
@@ -68,10 +67,9 @@ pub(super) fn pages<'a>(preface: &'a [String], sections: &'a [ListSection<'a>]) 
 }
 
 impl ListSection<'_> {
-    /// Whether the session cannot be signalled. A request for a parallel worker is about its leader.
+    /// Whether the session cannot be signalled.
     pub(super) fn is_locked(&self, session: &Session) -> bool {
-        session.backend_type != BackendType::ParallelWorker
-            && self.rules.protection.matching_rule(session).is_some()
+        self.rules.protection.rule_against_request(session, self.snapshot).is_some()
     }
 }
 
@@ -111,7 +109,7 @@ impl<'a> PageContent<'a> {
 
 impl<'a> ListEntry<'a> {
     fn text(&self, section: &ListSection<'_>) -> String {
-        let now = section.taken_at;
+        let now = section.snapshot.taken_at;
         match self {
             Self::Session(row) => row_text::row_text(row, now, section.is_locked(row.session)),
             Self::Tree(tree) => {
@@ -135,10 +133,19 @@ impl<'a> ListEntry<'a> {
         }
     }
 
+    /// The sessions that its text shows.
     pub(super) fn rows(&self) -> Vec<SessionRow<'a>> {
         match self {
             Self::Session(row) => vec![*row],
             Self::Tree(tree) => tree.rows(),
+        }
+    }
+
+    /// Its sessions, also those that its text only counts.
+    pub(super) fn all_rows(&self) -> Vec<SessionRow<'a>> {
+        match self {
+            Self::Session(row) => vec![*row],
+            Self::Tree(tree) => tree.all_rows(),
         }
     }
 }

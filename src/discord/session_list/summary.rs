@@ -1,4 +1,5 @@
-//! The line above a list: how many sessions are shown and hidden, and what to do when none matches.
+//! What a list says besides its sessions: how many it shows above them, how many it hides below, and what to do when none
+//! matches.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +17,7 @@ const MAX_NAMES: usize = 6;
 /// The list warns of a commit that takes longer.
 const LONG_COMMIT: Duration = Duration::from_secs(3);
 
-/// How many sessions are shown, and how many are not, below the [`warnings`].
+/// How many sessions are shown, below the [`warnings`].
 pub(super) fn summary_line(
     list: &SessionList<'_>,
     snapshot: &Snapshot,
@@ -24,7 +25,7 @@ pub(super) fn summary_line(
     warnings: Vec<String>,
 ) -> String {
     let standby = snapshot.is_standby.then(|| "**standby**".to_owned());
-    let parts = [standby, Some(shown_text(list, view)), hidden_text(list.hidden)];
+    let parts = [standby, Some(shown_text(list, view))];
     let counts = parts.into_iter().flatten().collect::<Vec<_>>().join(" · ");
     let warnings = warnings.into_iter().map(|warning| format!("⚠️ {warning}"));
     warnings.chain([counts]).collect::<Vec<_>>().join("\n")
@@ -103,7 +104,8 @@ fn connection_slots_warning(snapshot: &Snapshot) -> Option<String> {
     Some(format!("**{how_many} connection slots are taken**{by}: see `view:all`"))
 }
 
-fn hidden_text(hidden: HiddenCounts) -> Option<String> {
+/// How many sessions are not shown, and why. It stands below the list: what is wrong comes first.
+pub(super) fn hidden_text(hidden: HiddenCounts) -> Option<String> {
     let not_shown: Vec<_> = [
         (hidden.idle, "idle"),
         (hidden.other, "busy"),

@@ -24,6 +24,8 @@ pub struct BlockingTree<'a> {
     /// The first waiters, each after its blocker on the shortest path to the root: `MAX_BRANCHES` at most, or one more if that
     /// shows all of them.
     pub branches: Vec<TreeBranch<'a>>,
+    /// The root, if it is a session, and all sessions that wait for it, nearest first, each with how many wait behind it.
+    pub members: Vec<(&'a Session, usize)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,9 +87,13 @@ pub(super) fn trees<'a>(
 }
 
 impl<'a> BlockingTree<'a> {
+    /// All sessions of the tree, also those that are only counted.
+    pub(super) fn all_rows(&self) -> Vec<SessionRow<'a>> {
+        self.members.iter().map(|(session, waiters)| row(session, *waiters)).collect()
+    }
+
     /// The sessions that are shown: the root, if it is one, and the branches.
     pub(super) fn rows(&self) -> Vec<SessionRow<'a>> {
-        let row = |session, waiters| SessionRow { session, waiters, direct_waiters: waiters, workers: 0 };
         let root = match self.root {
             TreeRoot::Session(session) => Some(row(session, self.waiters)),
             TreeRoot::Prepared | TreeRoot::Unseen(_) => None,
@@ -113,6 +119,10 @@ impl<'a> BlockingTree<'a> {
         found.dedup();
         found
     }
+}
+
+fn row(session: &Session, waiters: usize) -> SessionRow<'_> {
+    SessionRow { session, waiters, direct_waiters: waiters, workers: 0 }
 }
 
 struct BlockingForest<'a, 'b> {
@@ -188,6 +198,9 @@ impl<'a> BlockingForest<'a, '_> {
             self.add_branches(reached, root, 1, limits, &mut branches);
         }
         let direct = reached.children.get(&root).into_iter().flatten();
+        let waiter_count = |pid| reached.waiter_counts.get(pid).copied().unwrap_or(0);
+        let members =
+            reached.order.iter().filter_map(|pid| Some((*self.sessions.get(pid)?, waiter_count(pid))));
         BlockingTree {
             direct: direct.filter_map(|pid| self.sessions.get(pid).copied()).collect(),
             root: match self.sessions.get(&root) {
@@ -202,6 +215,7 @@ impl<'a> BlockingForest<'a, '_> {
                 .filter_map(|pid| self.sessions.get(pid)?.wait_age(now))
                 .max(),
             branches,
+            members: members.collect(),
         }
     }
 

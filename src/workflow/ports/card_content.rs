@@ -30,11 +30,22 @@ pub struct CardContent {
 }
 
 impl CardContent {
-    /// The session at `index` as it is known now, and how many wait for it.
+    /// The places of the sessions that have not ended by themselves.
+    pub fn remaining(&self) -> impl Iterator<Item = usize> {
+        (0..self.request.details.backends.len()).filter(|index| !self.has_lapsed(*index))
+    }
+
+    fn has_lapsed(&self, index: usize) -> bool {
+        self.sessions.get(index).is_some_and(|session| session.lapsed.is_some())
+    }
+
+    /// The session at `index` as it is known now, and how many wait for it: nobody for one that ended by itself.
     pub fn latest(&self, index: usize) -> (&Session, u32) {
         let backend = &self.request.details.backends[index];
         let latest = self.sessions.get(index).and_then(|session| session.latest.as_ref());
-        latest.map_or((&backend.session, backend.waiters), |latest| (&latest.session, latest.waiters))
+        let (session, waiters) =
+            latest.map_or((&backend.session, backend.waiters), |latest| (&latest.session, latest.waiters));
+        (session, if self.has_lapsed(index) { 0 } else { waiters })
     }
 
     /// When the session at `index` was last seen, by the server's clock.

@@ -28,7 +28,12 @@ pub(super) fn some_refused_text(
     }
     let lines: Vec<_> = lines.iter().map(|(reason, pids)| format!("{}: {reason}", pids.join(", "))).collect();
     let pids: Vec<_> = others.iter().map(|other| other.pid.to_string()).collect();
+    let can_terminate = refused.iter().any(|error| !error.nothing_to_cancel().is_empty());
     let next = match &pids[..] {
+        [] if can_terminate => {
+            "None of them can be cancelled; ask to terminate those that run no query with the button."
+                .to_owned()
+        }
         [] => "None of them can be asked for. Use /sessions to see what runs now.".to_owned(),
         [pid] => format!("{pid} can be asked for: use the button."),
         pids => format!("The other {} can be asked for with the button: {}.", pids.len(), pids.join(", ")),

@@ -114,7 +114,6 @@ pub(super) fn consequences_text(card: &CardContent) -> String {
     if details.backends.len() == 1 {
         return consequences(situation(0));
     }
-    let is_left = |index: &usize| card.sessions.get(*index).is_none_or(|shown| shown.lapsed.is_none());
-    let left: Vec<_> = (0..details.backends.len()).filter(is_left).map(situation).collect();
-    consequences_of_several(details.action, &left)
+    let remaining: Vec<_> = card.remaining().map(situation).collect();
+    consequences_of_several(details.action, &remaining)
 }

@@ -32,7 +32,7 @@ fn what_is_unseen(card: &CardContent) -> Option<String> {
 /// Says that the reason for the request is over; `None` if it is not known to be.
 fn reason_is_over(card: &CardContent) -> Option<String> {
     let details = &card.request.details;
-    let latest = || (0..details.backends.len()).map(|index| card.latest(index));
+    let latest = || card.remaining().map(|index| card.latest(index));
     let blocks_nobody = details.waiters() > 0 && latest().all(|(_, waiters)| waiters == 0);
     let were_idle_in_transaction = || {
         let sessions = details.backends.iter().map(|backend| &backend.session);
@@ -40,11 +40,14 @@ fn reason_is_over(card: &CardContent) -> Option<String> {
     };
     let left_transaction =
         were_idle_in_transaction() && latest().all(|(session, _)| session.xact_start.is_none());
-    let over = match (blocks_nobody, left_transaction) {
-        (true, true) => "it is no longer in a transaction, and blocks nobody",
-        (true, false) => "it no longer blocks anybody",
-        (false, true) => "it is no longer in a transaction",
-        (false, false) => return None,
+    let over = match (blocks_nobody, left_transaction, card.remaining().count()) {
+        (true, true, 1) => "it is no longer in a transaction, and blocks nobody",
+        (true, true, _) => "they are no longer in a transaction, and block nobody",
+        (true, false, 1) => "it no longer blocks anybody",
+        (true, false, _) => "they no longer block anybody",
+        (false, true, 1) => "it is no longer in a transaction",
+        (false, true, _) => "they are no longer in a transaction",
+        (false, false, _) => return None,
     };
     Some(format!("**This may no longer be needed**: {over}."))
 }

@@ -7,13 +7,12 @@ use crate::discord::messages::lock_text::locked_thing;
 use crate::discord::messages::notification::is_on_standby;
 use crate::discord::messages::session_facts::{is_this_machine, state_words};
 use crate::discord::sanitize;
-use crate::domain::event::{Binding, Resolution};
+use crate::domain::event::Binding;
 use crate::domain::identity::Pid;
-use crate::domain::outcome::Outcome;
 use crate::domain::session::Session;
 use crate::domain::session_diff::SessionChange;
 use crate::domain::timestamp::Timestamp;
-use crate::workflow::ports::CardContent;
+use crate::workflow::ports::{CardContent, SessionOnCard};
 
 /// Discord allows 6,000 characters for all embeds of a message; the rest of the card takes less than half of them. Lines that
 /// do not fit show only the essential facts.
@@ -101,9 +100,8 @@ impl<'a> SharedFacts<'a> {
 pub(super) fn description(card: &CardContent) -> String {
     let sessions = latest_sessions(card);
     let shared = SharedFacts::of(&sessions);
-    let since =
-        |(index, (session, _)): (usize, &(&Session, u32))| Some(card.own_time(index, since(session)?));
-    let oldest = sessions.iter().enumerate().filter_map(since).min();
+    let oldest =
+        card.remaining().filter_map(|index| Some(card.own_time(index, since(sessions[index].0)?))).min();
     let mut head = shared.text(sessions.len());
     head[0] = format!("**{}**", head[0]);
     head.extend(
@@ -114,10 +112,6 @@ pub(super) fn description(card: &CardContent) -> String {
     let mut text = head.join(" · ");
     if let Some(query) = shared.query {
         text = format!("{text}\n{}", sanitize::block(query, QUERY_LENGTH).as_str());
-    }
-    if let Some(resolution) = card.request.resolution().filter(|resolution| !resolution.backends.is_empty()) {
-        let lines = outcome_lines(resolution);
-        return lines.into_iter().fold(text, |text, line| format!("{text}\n{line}"));
     }
     let lines = |is_full| -> String {
         let lines: Vec<_> = (0..sessions.len()).map(|index| line(card, index, &shared, is_full)).collect();
@@ -140,10 +134,9 @@ pub(super) fn plain_text(card: &CardContent) -> String {
     // What was asked about keeps its name, and everything else is as it is now.
     let shared = SharedFacts { state: SharedFacts::of(&sessions).state, ..SharedFacts::of(&asked) };
     let mut parts = shared.text(sessions.len());
-    let ages = sessions
-        .iter()
-        .enumerate()
-        .filter_map(|(index, (session, _))| Some(card.seen_at(index).duration_since(since(session)?)));
+    let ages = card
+        .remaining()
+        .filter_map(|index| Some(card.seen_at(index).duration_since(since(sessions[index].0)?)));
     parts.extend(ages.max().map(|oldest| format!("oldest {}", age(oldest))));
     parts.push(blocked_text(card));
     let mut text = parts.join(" · ") + &queue_text(card);
@@ -189,6 +182,7 @@ pub(super) fn changes_text(card: &CardContent) -> Option<String> {
             SessionChange::Application { before } => {
                 format!("{pid} had the application {}", verbatim(before, NAME_LENGTH))
             }
+            SessionChange::Waiters { before: 0 } => format!("{pid} blocked nobody"),
             SessionChange::Waiters { before } => {
                 format!("{pid} blocked {}", count(*before as usize, "session"))
             }
@@ -201,15 +195,22 @@ fn latest_sessions(card: &CardContent) -> Vec<(&Session, u32)> {
     (0..card.request.details.backends.len()).map(|index| card.latest(index)).collect()
 }
 
-/// One session: what everybody needs to know of it, and if `is_full` what differs from the others.
+/// What the card shows of the sessions that have not ended by themselves, with their places.
+fn remaining_on_card(card: &CardContent) -> impl Iterator<Item = (usize, &SessionOnCard)> {
+    card.remaining().filter_map(|index| Some((index, card.sessions.get(index)?)))
+}
+
+/// One session: what everybody needs to know of it, and how it ended; if `is_full`, also what differs from the others.
 fn line(card: &CardContent, index: usize, shared: &SharedFacts<'_>, is_full: bool) -> String {
     let (session, waiters) = card.latest(index);
     let worker = card.request.details.backends[index].worker;
     let worker = worker.map_or(String::new(), |worker| format!(" (leader of worker {worker})"));
     let pid = session.pid;
     let shown = card.sessions.get(index);
+    let outcome = outcome_text(card, index, is_full);
     if let Some(lapsed) = shown.and_then(|shown| shown.lapsed.as_deref()) {
-        return format!("~~{pid}~~{worker} · {lapsed}");
+        let parts = [format!("~~{pid}~~{worker}"), lapsed.to_owned()];
+        return parts.into_iter().chain(outcome).collect::<Vec<_>>().join(" · ");
     }
     let is_unseen = card.request.is_open() && shown.is_some_and(|shown| shown.unseen.is_some());
     let unseen = if is_unseen { "⚠️ " } else { "" };
@@ -227,25 +228,16 @@ fn line(card: &CardContent, index: usize, shared: &SharedFacts<'_>, is_full: boo
     if is_full {
         parts.extend(shared.differences(session));
     }
+    parts.extend(outcome);
     parts.join(" · ")
 }
 
-/// `**terminated** after 12 to 143 ms: 4701, 4702`: one line for each outcome.
-fn outcome_lines(resolution: &Resolution) -> Vec<String> {
-    let outcomes: BTreeSet<_> = resolution.backends.iter().map(|ended| ended.outcome).collect();
-    let line = |outcome: Outcome| {
-        let ended = || resolution.backends.iter().filter(|ended| ended.outcome == outcome);
-        let signalled = || ended().filter(|ended| ended.signal_sent != Some(false));
-        let elapsed = || signalled().filter_map(|ended| ended.elapsed).map(|elapsed| elapsed.as_millis());
-        let after = match (elapsed().min(), elapsed().max()) {
-            (Some(first), Some(last)) if first < last => format!(" after {first} to {last} ms"),
-            (Some(_), Some(last)) => format!(" after {last} ms"),
-            _ => String::new(),
-        };
-        let pids: Vec<_> = ended().map(|ended| ended.pid.to_string()).collect();
-        format!("**{}**{after}: {}", outcome.headline().to_lowercase(), pids.join(", "))
-    };
-    outcomes.into_iter().map(line).collect()
+/// `**terminated** after 143 ms`; `None` before the outcome of the session at `index` is known.
+fn outcome_text(card: &CardContent, index: usize, is_full: bool) -> Option<String> {
+    let ended = card.request.resolution()?.backends.get(index)?;
+    let elapsed = ended.elapsed.filter(|_| is_full && ended.signal_sent != Some(false));
+    let after = elapsed.map_or(String::new(), |elapsed| format!(" after {} ms", elapsed.as_millis()));
+    Some(format!("**{}**{after}", ended.outcome.headline().to_lowercase()))
 }
 
 /// Since when it has been in its transaction, or has run its query, or has been in its state.
@@ -253,15 +245,15 @@ fn since(session: &Session) -> Option<Timestamp> {
     session.xact_start.or(session.query_start.filter(|_| session.state.is_running())).or(session.state_change)
 }
 
-/// How many sessions wait for those of the request. A session that waits for two of them counts once, and those of the request
-/// do not count. After a restart, until the waiters are known, the highest number that was recorded for a session is shown.
+/// How many sessions wait for those that remain. A session that waits for two of them counts once, and they themselves do not
+/// count. After a restart, until the waiters are known, the highest number that was recorded for a session is shown.
 fn blocked_text(card: &CardContent) -> String {
     let own: BTreeSet<Pid> =
-        card.request.details.backends.iter().map(|backend| backend.identity.pid).collect();
+        card.remaining().map(|index| card.request.details.backends[index].identity.pid).collect();
     let waiting: BTreeSet<Pid> =
-        card.sessions.iter().flat_map(|session| &session.waiting_pids).copied().collect();
+        remaining_on_card(card).flat_map(|(_, session)| &session.waiting_pids).copied().collect();
     let known = waiting.difference(&own).count();
-    let recorded = latest_sessions(card).iter().map(|(_, waiters)| *waiters as usize).max().unwrap_or(0);
+    let recorded = card.remaining().map(|index| card.latest(index).1 as usize).max().unwrap_or(0);
     match if waiting.is_empty() { recorded } else { known } {
         0 => "block nobody".to_owned(),
         blocked => format!("block {}", count(blocked, "session")),
@@ -270,9 +262,9 @@ fn blocked_text(card: &CardContent) -> String {
 
 /// `, the longest for 4 m 12 s on orders`: the one that has waited longest, and for what. Empty where nobody waits.
 fn queue_text(card: &CardContent) -> String {
-    let queues = || card.sessions.iter().map(|session| &session.queue);
-    let lock = queues().filter_map(|queue| queue.lock.as_ref()).min_by_key(|wait| wait.since);
-    let waited = card.sessions.iter().enumerate().filter_map(|(index, session)| {
+    let locks = remaining_on_card(card).filter_map(|(_, session)| session.queue.lock.as_ref());
+    let lock = locks.min_by_key(|wait| wait.since);
+    let waited = remaining_on_card(card).filter_map(|(index, session)| {
         Some(card.seen_at(index).duration_since(session.queue.longest_since?))
     });
     let longest = waited.max().map_or(String::new(), |longest| format!(", the longest for {}", age(longest)));
