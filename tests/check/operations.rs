@@ -42,14 +42,14 @@ pub const STEPS: [Step; 13] = [
     step("docs/runbooks.md", "killgate check --config FILE  "),
     step("docs/runbooks.md", "killgate audit export --config FILE --since"),
     step("README.md", "sudo killgate audit verify"),
-    step("docs/runbooks.md", "sqlite3 /var/lib/killgate/killgate.db").after("mkdir /backup"),
+    step("docs/runbooks.md", "killgate audit verify --config FILE >/backup").after("mkdir /backup"),
     step("docs/upgrading.md", "killgate audit verify").after("cp /walk/killgate killgate-new"),
     step("docs/upgrading.md", "killgate guard-sql"),
     step("docs/runbooks.md", "cat >/etc/killgate/orders_password"),
     step("docs/runbooks.md", "install -m 600 /dev/stdin /etc/killgate/discord_token").then(After::Ready),
     step("docs/runbooks.md", "killgate check --config FILE\nsystemctl reload killgate").then(After::Reloaded),
     step("docs/runbooks.md", "systemctl stop killgate"),
-    step("docs/runbooks.md", "cp /backup/killgate.db").then(After::Start),
+    step("docs/runbooks.md", "install -m 600 /backup/killgate").then(After::Start),
     step("docs/upgrading.md", "./killgate-new audit export").then(After::Start),
 ];
 
