@@ -21,7 +21,7 @@ use super::gateway::{GatewayHandle, GatewayOptions, GatewayTimeouts};
 use super::guild_presence::GuildPresence;
 use super::https_proxy::HttpsProxy;
 use super::incident_channel::DiscordIncidentChannel;
-use super::interactions::{AnswerPlaces, InteractionHandler};
+use super::interactions::{InteractionHandler, Turns};
 use super::messages::RenderConfig;
 use super::served_channels::{ChannelScope, ServedChannels, kind};
 use super::vote_emoji::VoteEmoji;
@@ -169,7 +169,7 @@ impl Bot {
             ledger,
             history_turn: Arc::default(),
             last_page: Arc::default(),
-            places: AnswerPlaces::default(),
+            turns: Turns::default(),
         };
         let presence = GuildPresence::new(self.commands.guild, self.user);
         let is_in_guild = presence.is_in_guild();

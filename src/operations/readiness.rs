@@ -184,7 +184,7 @@ mod tests {
         }
         assert_eq!(*probes.borrow(), 1);
 
-        advance(PROBE_MAX_AGE - Duration::from_millis(1)).await;
+        advance(PROBE_MAX_AGE.saturating_sub(Duration::from_millis(1))).await;
         assert_eq!(readiness.problems().await, READY);
         assert!(readiness.is_ledger_writable().await);
         assert_eq!(*probes.borrow(), 1);

@@ -100,13 +100,12 @@ impl ReactionReads {
         });
         let reading = async move {
             let reading = async {
-                match card_read {
-                    Some(card_read) => card_read.until_done().await,
-                    None => {
-                        // The card is being searched for.
-                        first_attempt.note();
-                        std::future::pending().await
-                    }
+                if let Some(card_read) = card_read {
+                    card_read.until_done().await;
+                } else {
+                    // The card is being searched for.
+                    first_attempt.note();
+                    std::future::pending::<()>().await;
                 }
             };
             tokio::pin!(reading);

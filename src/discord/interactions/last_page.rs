@@ -3,24 +3,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{Semaphore, SemaphorePermit};
-
 use crate::discord::session_list::page::{SessionPage, SessionQuery, TargetAnswer, render_page};
 
-/// How many pages are on their way to Discord at the same time. One takes some 20 kB until it is accepted, and a thousand people
-/// may ask at once.
-const MAX_PAGES: usize = 64;
-
-pub struct LastPage {
-    last: Mutex<Option<RenderedPage>>,
-    places: Semaphore,
-}
-
-impl Default for LastPage {
-    fn default() -> Self {
-        Self { last: Mutex::default(), places: Semaphore::new(MAX_PAGES) }
-    }
-}
+#[derive(Default)]
+pub struct LastPage(Mutex<Option<RenderedPage>>);
 
 struct RenderedPage {
     answers: Vec<TargetAnswer>,
@@ -30,12 +16,6 @@ struct RenderedPage {
 }
 
 impl LastPage {
-    /// Waits until few enough pages are on their way. The page is rendered and sent while the result is held.
-    pub(super) async fn place(&self) -> Option<SemaphorePermit<'_>> {
-        // It is never closed.
-        self.places.acquire().await.ok()
-    }
-
     /// Page `number` (from 0) of the sessions that match `query`.
     pub(super) fn render(
         &self,
@@ -43,7 +23,7 @@ impl LastPage {
         query: &SessionQuery,
         number: usize,
     ) -> SessionPage {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(rendered) = &*last
             && rendered.number == number
             && rendered.query == *query

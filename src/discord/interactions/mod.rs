@@ -34,7 +34,7 @@ use serenity::model::channel::PartialChannel;
 use serenity::model::guild::Member;
 use serenity::model::id::{ApplicationId, GuildId, InteractionId};
 use tokio::sync::{Mutex, Semaphore};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::warn;
 
 pub use self::last_page::LastPage;
@@ -59,9 +59,11 @@ const FORM_TIMEOUT: Duration = Duration::from_millis(2_500);
 /// An active replica has answered or deferred by then, and Discord still waits: it does so for 3 s.
 const YIELD: Duration = Duration::from_millis(1_500);
 
-/// How many interactions are answered at the same time. Each takes some 10 kB, and thousands may arrive at once. Later ones wait for a
-/// place; they are few enough to be answered in time unless a whole guild asks about a silent target.
-const MAX_CONCURRENT: usize = 256;
+/// How many interactions are answered at the same time, because each takes some 10 kB and a thousand may arrive at once.
+const MAX_CONCURRENT: usize = 64;
+
+/// How long others wait for their turn. Where many wait for a silent target, the next ones are still answered in Discord's 3 s.
+const TURN_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Answers interactions, each in its own task.
 #[derive(Clone)]
@@ -78,14 +80,14 @@ pub struct InteractionHandler {
     pub history_turn: Arc<Mutex<()>>,
     /// Empty at first.
     pub last_page: Arc<LastPage>,
-    pub places: AnswerPlaces,
+    pub turns: Turns,
 }
 
 /// Limits how many interactions are answered at the same time.
 #[derive(Clone)]
-pub struct AnswerPlaces(Arc<Semaphore>);
+pub struct Turns(Arc<Semaphore>);
 
-impl Default for AnswerPlaces {
+impl Default for Turns {
     fn default() -> Self {
         Self(Arc::new(Semaphore::new(MAX_CONCURRENT)))
     }
@@ -96,8 +98,7 @@ impl InteractionHandler {
     pub fn handle(&self, interaction: Interaction) {
         let handler = self.clone();
         tokio::spawn(async move {
-            // It is never closed.
-            let _place = handler.places.0.acquire().await;
+            let _turn = timeout(TURN_TIMEOUT, handler.turns.0.acquire()).await;
             if handler.may_answer().await {
                 handler.answer(interaction).await;
             }

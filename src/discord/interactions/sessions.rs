@@ -61,16 +61,13 @@ impl InteractionHandler {
         page_number: usize,
         reply: &Arc<InteractionReply>,
     ) -> Result<(), ApiError> {
-        let place = self.last_page.place().await;
         let page = self.last_page.render(fanout.answers(&self.engine), query, page_number);
         reply.send(page.body).await?;
-        drop(place);
         if fanout.is_complete() {
             return Ok(());
         }
         let message = reply.original_message().await?;
         fanout.wait_for_all().await;
-        let _place = self.last_page.place().await;
         let complete_page = self.last_page.render(fanout.answers(&self.engine), query, page_number);
         reply.edit_if_unchanged(&message, complete_page.body).await
     }
