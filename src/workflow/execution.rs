@@ -25,6 +25,10 @@ const FIRST_WAIT: Duration = Duration::from_millis(1);
 /// The longest wait between two looks.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
+/// How long a session that ends may still be seen after it has released its locks: PostgreSQL releases them first (`ShutdownPostgres`
+/// in its source), and a busy machine may do something else in between.
+const LEAVING_TAKES: Duration = Duration::from_millis(100);
+
 /// What an execution needs besides the approval.
 pub(super) struct Execution {
     /// When the deciding approval came.
@@ -54,7 +58,7 @@ pub(super) async fn execute(
     let backends = approved.backends().iter().zip(results);
     let mut backends: Vec<_> =
         backends.map(|(backend, result)| resolution(backend, result, began.elapsed())).collect();
-    let alive_at = watch(approved, &mut backends, target, (began, deadline)).await;
+    let held_until = watch(approved, &mut backends, target, (began, deadline)).await;
     describe_unknown(approved, &mut backends, target).await;
     debug!(after = ?execution.approved_at.elapsed(), "watched");
     let ended: BTreeSet<_> = backends
@@ -63,10 +67,10 @@ pub(super) async fn execute(
         .map(|backend| backend.pid)
         .collect();
     let waiters = execution.waiters.as_ref().filter(|_| !ended.is_empty());
-    let (Some(waiters), Some(alive_at)) = (waiters, alive_at) else {
+    let (Some(waiters), Some(held_until)) = (waiters, held_until) else {
         return Resolution::of_execution(backends, None);
     };
-    let report = report_released(approved.server(), &ended, waiters, alive_at, target).await;
+    let report = report_released(approved.server(), &ended, waiters, held_until, target).await;
     let mut resolution = Resolution::of_execution(backends, report.released);
     if let Some(successor) = report.successor {
         resolution.detail = format!("{}; {successor}", resolution.detail);
@@ -139,8 +143,8 @@ pub(super) fn describe_now(backend: &RequestedBackend, found: SessionResult) -> 
     }
 }
 
-/// Looks at the signalled sessions until each shows the effect, or the time is up. Returns the last time at which none of them
-/// showed it; `None` if none ever did.
+/// Looks at the signalled sessions until each shows the effect, or the time is up. Returns a time at which all of them certainly had
+/// their locks, as late as possible; `None` if none ever showed it.
 async fn watch(
     approved: &Approved,
     resolutions: &mut [BackendResolution],
@@ -151,7 +155,7 @@ async fn watch(
     let mut watched: Vec<_> =
         signalled.filter(|(_, resolution)| resolution.signal_sent == Some(true)).collect();
     let mut wait = FIRST_WAIT;
-    let (mut last_look, mut alive_at) = (began, None);
+    let (mut last_look, mut held_until) = (began, None);
     for look in 1.. {
         if watched.is_empty() {
             break;
@@ -172,7 +176,8 @@ async fn watch(
                 match found.map(|session| session.filter(|session| is_unaffected(backend, session))) {
                     Ok(None) => {
                         (resolution.outcome, resolution.detail) = seen_ended(approved.action());
-                        alive_at.get_or_insert(last_look);
+                        let before = last_look.checked_sub(LEAVING_TAKES).unwrap_or(began);
+                        held_until.get_or_insert(before.max(began));
                         continue;
                     }
                     Ok(Some(session)) => describe_condition(&session),
@@ -187,7 +192,7 @@ async fn watch(
         watched = remaining;
         last_look = looked_at;
     }
-    alive_at
+    held_until
 }
 
 fn seen_ended(action: Action) -> (Outcome, String) {

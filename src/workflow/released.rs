@@ -30,13 +30,13 @@ pub(super) struct ReleaseReport {
     pub(super) successor: Option<String>,
 }
 
-/// Looks until all `waiters` of the `ended` sessions have their locks, or the time is up. None of the sessions ended before
-/// `alive_at`.
+/// Looks until all `waiters` of the `ended` sessions have their locks, or the time is up. All of the sessions had their
+/// locks until `held_until`.
 pub(super) async fn report_released(
     server: ServerIdentity,
     ended: &BTreeSet<Pid>,
     waiters: &KnownWaiters,
-    alive_at: Instant,
+    held_until: Instant,
     target: &dyn Target,
 ) -> ReleaseReport {
     let others: KnownWaiters =
@@ -54,7 +54,7 @@ pub(super) async fn report_released(
                 return;
             }
             let waiting = still_waiting(ended, &others, &snapshot);
-            let ended_after = snapshot.taken_at.minus(alive_at.elapsed());
+            let ended_after = snapshot.taken_at.minus(held_until.elapsed());
             let freed = others.values().filter(|waiter| !waiting.contains(&waiter.pid));
             let released = freed.filter(|waiter| is_released(waiter, &snapshot, ended_after)).count();
             report.released = u32::try_from(released).ok();
