@@ -36,8 +36,8 @@ pub fn command(program: &Path, core: Option<Core>) -> Command {
 fn cores(list: &str) -> Result<Vec<Core>> {
     let mut cores = Vec::new();
     for range in list.trim().split(',') {
-        let (first, last) = range.split_once('-').unwrap_or((range, range));
-        cores.extend((first.parse()?..=last.parse()?).map(Core));
+        let (first, end) = range.split_once('-').unwrap_or((range, range));
+        cores.extend((first.parse()?..=end.parse()?).map(Core));
     }
     Ok(cores)
 }

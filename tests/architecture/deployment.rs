@@ -144,17 +144,17 @@ fn what_could_not_be_checked_is_listed_at_the_end() {
 
 /// The end of the output of `./dev COMMAND` where few programs are on the PATH, compilers do nothing, and nothing was fetched before.
 fn unchecked(command: &str) -> String {
-    let programs = tempfile::tempdir().unwrap();
+    let programs = tempfile::tempdir().expect("a folder");
     for program in ["bash", "dirname", "mkdir", "rm", "stat"] {
-        symlink(format!("/usr/bin/{program}"), programs.path().join(program)).unwrap();
+        symlink(format!("/usr/bin/{program}"), programs.path().join(program)).expect("a link");
     }
     for compiler in ["cargo", "cc"] {
-        symlink("/usr/bin/true", programs.path().join(compiler)).unwrap();
+        symlink("/usr/bin/true", programs.path().join(compiler)).expect("a link");
     }
-    let clone = tempfile::tempdir().unwrap();
-    fs::create_dir(clone.path().join(".ci")).unwrap();
+    let clone = tempfile::tempdir().expect("a folder");
+    fs::create_dir(clone.path().join(".ci")).expect("a folder");
     for script in ["dev", ".ci/tools.sh"] {
-        fs::copy(root().join(script), clone.path().join(script)).unwrap();
+        fs::copy(root().join(script), clone.path().join(script)).expect("a copy");
     }
     let mut dev = Command::new("/bin/bash");
     let output = dev
@@ -164,8 +164,8 @@ fn unchecked(command: &str) -> String {
         .env("TMPDIR", clone.path())
         .current_dir(clone.path())
         .output()
-        .unwrap();
-    let output = String::from_utf8(output.stdout).unwrap();
+        .expect("bash runs");
+    let output = String::from_utf8(output.stdout).expect("text");
     let (_, listed) = output.split_once("NOT CHECKED").unwrap_or_else(|| panic!("{output}"));
     listed.to_owned()
 }

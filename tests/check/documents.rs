@@ -135,7 +135,7 @@ fn typed(lines: &[&str]) -> String {
 fn documents() -> Vec<String> {
     let pages = fs::read_dir(root().join("docs")).expect("a folder").map(|entry| entry.expect("an entry"));
     let names = pages.map(|entry| entry.file_name().into_string().expect("a plain name"));
-    let pages = names.filter(|name| name.ends_with(".md")).map(|name| format!("docs/{name}"));
+    let pages = names.filter(|name| name.strip_suffix(".md").is_some()).map(|name| format!("docs/{name}"));
     pages.chain(["README.md".to_owned()]).collect()
 }
 

@@ -201,7 +201,7 @@ fn cards_that_wait_for_their_turn_to_be_read_are_not_called_unreadable() {
         });
         sleep(Duration::from_secs(10)).await;
         assert!(count(&world, read) - before < 10, "not all of them are read yet");
-        sleep(Duration::from_secs(60)).await;
+        sleep(Duration::from_mins(1)).await;
         assert_eq!(count(&world, read) - before, 10);
     });
     assert_eq!(count(&world, |fact| matches!(fact, Fact::Alerted { .. })), 0);
