@@ -30,6 +30,12 @@ const MAX_CONNECTIONS: usize = 64;
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// The smallest buffer that hyper allows. More than any client needs for a request to these paths.
 const MAX_BUFFER_BYTES: usize = 8 * 1024;
+/// How many connections are accepted before a short pause: some 2,000 a second, far more than monitoring needs. Others wait in the
+/// listening socket's queue, so that a flood leaves the processor to the bot and to PostgreSQL.
+const ACCEPTED_AT_ONCE: u32 = 4;
+const ACCEPT_PAUSE: Duration = Duration::from_millis(1);
+/// By how much the priority of the thread is lower than that of the bot's own (`nice`).
+const NICENESS: i32 = 10;
 /// The pause after an error of `accept`, which is most likely a lack of descriptors.
 const ACCEPT_RETRY_PAUSE: Duration = Duration::from_secs(1);
 
@@ -61,14 +67,23 @@ pub fn serve_in_background(
     let server = Arc::new(HttpServer { readiness, metrics });
     std::thread::Builder::new()
         .name("http".to_owned())
-        .spawn(move || runtime.block_on(serve(listener, server)))
+        .spawn(move || {
+            // Linux changes the calling thread only (`nice(2)`, "C library/kernel differences"). If it refuses, both are equal.
+            let _ = rustix::process::nice(NICENESS);
+            runtime.block_on(serve(listener, server))
+        })
         .context("the thread of [http] could not be started")?;
     Ok(())
 }
 
 async fn serve(listener: tokio::net::TcpListener, server: Arc<HttpServer>) -> Infallible {
     let mut connections: VecDeque<AbortHandle> = VecDeque::with_capacity(MAX_CONNECTIONS);
+    let mut accepted = 0;
     loop {
+        accepted = (accepted + 1) % ACCEPTED_AT_ONCE;
+        if accepted == 0 {
+            sleep(ACCEPT_PAUSE).await;
+        }
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
