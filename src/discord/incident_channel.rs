@@ -9,10 +9,10 @@ use futures_util::future::try_join;
 use serenity::builder::CreateMessage;
 use serenity::model::channel::{MessageReference, MessageReferenceKind, ReactionType};
 use serenity::model::id::{self as discord, GuildId};
-use tokio::time::sleep;
+use tracing::error;
 
 use super::api::messages::PAGE_SIZE;
-use super::api::{ApiClient, ApiError, ChannelMessage, OwnMessage, ReactionCount};
+use super::api::{ApiClient, ChannelMessage, OwnMessage, ReactionCount};
 use super::delivery::{delivery_error, is_unknown_member};
 use super::members;
 use super::messages::body::MessageBody;
@@ -20,27 +20,20 @@ use super::messages::mark::{MarkedMessage, any_mark, read_mark};
 use super::messages::{RenderConfig, card, notices, result};
 use super::served_channels::ServedChannels;
 use super::vote_emoji::VoteEmoji;
+use crate::common::error_causes::with_causes;
 use crate::domain::event::RefusalReason;
 use crate::domain::ids::{ChannelId, MessageId, Person, UserId};
-use crate::domain::outcome::Outcome;
-use crate::domain::request::{Request, RequestState};
+use crate::domain::request::Request;
 use crate::domain::timestamp::Timestamp;
 use crate::workflow::ports::{
     CardContent, CardMark, CardReading, ChannelAlert, Clock, DeliveryError, IncidentChannel, Ledger,
     MessageRef, ReactionKind, ReadPriority, RequestMessages, UserReaction, Vote,
 };
 
-/// Discord recognises a repeated nonce for "the past few minutes" (documentation, "Create Message"). After this time
-/// the channel is searched before anything is posted.
-const NONCE_LIFETIME: Duration = Duration::from_mins(1);
 /// The bot's clock may differ from Discord's. A search begins this much earlier.
 const CLOCK_SKEW: Duration = Duration::from_mins(2);
 /// The time limit of one look at a person. Those who wait for it are told soon why, and it is tried again.
 const MEMBER_TIMEOUT: Duration = Duration::from_secs(3);
-/// "Cannot reply without permission to read message history" (Discord documentation, "Opcodes and Status Codes").
-const CANNOT_REPLY: u32 = 160_002;
-/// How long after a 404 without a code a reply is tried again. Then it is posted as a plain message.
-const REPLY_AGAIN_AFTER: Duration = Duration::from_secs(3);
 /// The first millisecond of Discord's ids, since 1970 (documentation, "Snowflakes").
 const DISCORD_EPOCH_MS: i64 = 1_420_070_400_000;
 
@@ -111,40 +104,18 @@ impl IncidentChannel for DiscordIncidentChannel {
     }
 
     async fn post_result(&self, card: &CardContent) -> Result<(), DeliveryError> {
-        let request = &card.request;
-        let (Some(body), RequestState::Ended { at, resolution, approvers }) =
-            (result::reply(card), &request.state)
-        else {
-            return Ok(());
-        };
-        // A request that the channel shows as ended, and the ledger showed as open, has two results. Only this one says so.
-        let is_second = resolution.outcome == Outcome::Unknown && approvers.is_empty();
-        let is_this = |message: &ChannelMessage| {
-            !is_second || message.content.starts_with(resolution.outcome.headline())
-        };
-        if self.clock.now().duration_since(*at) > NONCE_LIFETIME {
-            let mut is_posted = false;
-            let note = |message: &_, marked| is_posted |= marked == MarkedMessage::Result && is_this(message);
-            self.search(request, note).await?;
-            if is_posted {
-                return Ok(());
-            }
+        let Some(body) = result::reply(card) else { return Ok(()) };
+        match self.post_result_as(body, &card.request).await {
+            // The outcome must be told, whatever is wrong with the rest.
+            Err(DeliveryError::Invalid(why)) => match result::brief_reply(&card.request) {
+                Some(brief) => {
+                    error!(error = %with_causes(&*why), "Discord rejected a result; it is posted in its shortest form");
+                    self.post_result_as(brief, &card.request).await
+                }
+                None => Err(DeliveryError::Invalid(why)),
+            },
+            posted => posted,
         }
-        self.require_lease().await?;
-        let channel = request.details.channel;
-        let kind = if is_second { 's' } else { 'r' };
-        let nonce = format!("{kind}{}-{}", request.id, request.mark);
-        let message = body.into_message();
-        let reply = as_reply_to(request.card.map(message_id), channel, message.clone());
-        let mut posted = self.api.create_message(channel_id(channel), reply.clone(), &nonce).await;
-        if posted.as_ref().is_err_and(is_codeless) {
-            sleep(REPLY_AGAIN_AFTER).await;
-            posted = self.api.create_message(channel_id(channel), reply, &nonce).await;
-        }
-        if posted.as_ref().is_err_and(|error| is_codeless(error) || error.code() == Some(CANNOT_REPLY)) {
-            return self.create_message(channel, message, &nonce).await.map(drop);
-        }
-        posted.map(drop).map_err(delivery_error)
     }
 
     async fn explain_refusals(
@@ -281,7 +252,7 @@ impl DiscordIncidentChannel {
         Ok(MessageId(message.id.get()))
     }
 
-    async fn create_message(
+    pub(super) async fn create_message(
         &self,
         channel: ChannelId,
         message: CreateMessage,
@@ -291,7 +262,7 @@ impl DiscordIncidentChannel {
         self.api.create_message(channel_id(channel), message, nonce).await.map_err(delivery_error)
     }
 
-    async fn require_lease(&self) -> Result<(), DeliveryError> {
+    pub(super) async fn require_lease(&self) -> Result<(), DeliveryError> {
         match &self.ledger {
             Some(ledger) => ledger.require_lease().await,
             None => Ok(()),
@@ -316,7 +287,7 @@ impl DiscordIncidentChannel {
 
     /// Passes each message of the request to `note`. They are known by its mark, among the bot's own messages newer than
     /// its command.
-    async fn search(
+    pub(super) async fn search(
         &self,
         request: &Request,
         mut note: impl FnMut(&ChannelMessage, MarkedMessage) + Send,
@@ -352,13 +323,6 @@ fn note_found(found: &mut RequestMessages, message: &ChannelMessage, marked: Mar
         MarkedMessage::Result => found.ending = Some(first_line(message)),
         MarkedMessage::Mention | MarkedMessage::Reminder | MarkedMessage::Note => {}
     }
-}
-
-/// Whether something does not exist, without one of Discord's codes, which begin at 10001 (its documentation, "Opcodes and Status
-/// Codes"): the message that a reply refers to, or all of Discord in an outage. A compatible server was seen to send the HTTP
-/// status as the code.
-fn is_codeless(error: &ApiError) -> bool {
-    matches!(error, ApiError::NotFound { code: ..10_000, .. })
 }
 
 fn first_line(message: &ChannelMessage) -> String {

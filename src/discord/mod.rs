@@ -14,7 +14,7 @@
 //! | `event_handler` | passes events to the workflow and to `interactions` |
 //! | [`interactions`] | slash commands, buttons, menus and forms |
 //! | `reply`, `responder` | the answer to one interaction; the answer to `/cancel` and `/terminate` |
-//! | `incident_channel`, `delivery` | posts cards and results, reads reactions; maps API errors for the workflow |
+//! | `incident_channel`, `result_posting`, `delivery` | posts cards, reads reactions; posts results, once; maps API errors for the workflow |
 //! | [`messages`] | the content of messages |
 //! | [`session_list`] | the list that `/sessions` shows |
 //! | [`sanitize`] | makes text from elsewhere safe to show |
@@ -47,6 +47,7 @@ pub mod messages;
 mod permissions;
 mod reply;
 mod responder;
+mod result_posting;
 pub mod sanitize;
 pub mod served_channels;
 pub mod session_list;

@@ -36,13 +36,14 @@ impl CardPublisher {
             mark = channel.card_mark(card) => mark,
         };
         // What was decided during the look is shown too.
-        Some(self.edit_with_mark(card, mark).await)
+        let newest = self.newest();
+        Some(self.edit_with_mark(card, mark, &newest).await.map(|()| newest))
     }
 
-    /// The same, whatever happens meanwhile.
-    pub(super) async fn edit(&self, card: MessageRef) -> Result<CardContent, DeliveryError> {
+    /// The same with the content of a card that is over, whatever happens meanwhile.
+    pub(super) async fn close(&self, card: MessageRef, content: &CardContent) -> Result<(), DeliveryError> {
         let mark = self.channel.card_mark(card).await;
-        self.edit_with_mark(card, mark).await
+        self.edit_with_mark(card, mark, content).await
     }
 
     /// The card of an ended request is edited even if the bot may not read it, because nothing is executed on it any more.
@@ -50,8 +51,8 @@ impl CardPublisher {
         &self,
         card: MessageRef,
         mark: Result<Option<CardMark>, DeliveryError>,
-    ) -> Result<CardContent, DeliveryError> {
-        let content = self.newest();
+        content: &CardContent,
+    ) -> Result<(), DeliveryError> {
         let mark = match mark {
             Err(DeliveryError::Refused(_)) if !content.request.is_open() => None,
             mark => mark?,
@@ -59,10 +60,10 @@ impl CardPublisher {
         match mark {
             Some(mark) if mark != CardMark::of(&content.request) => {
                 self.report(EngineInput::MarkSeen { card, mark }).await;
+                Ok(())
             }
-            _ => self.channel.edit_card(card, &content).await?,
+            _ => self.channel.edit_card(card, content).await,
         }
-        Ok(content)
     }
 }
 
@@ -98,6 +99,9 @@ impl Engine {
 
     /// Another process has put its card into the message, so people's reactions there may have been about that card.
     pub(super) async fn card_replaced(&mut self, id: RequestId) -> Result<(), LedgerError> {
+        if let Some(request) = self.store.get(id).filter(|request| !request.is_open()) {
+            return self.another_process_seen(request.details.channel).await;
+        }
         self.withdraw_superseded(id, "another process with the same bot token replaced its card").await
     }
 
@@ -107,9 +111,9 @@ impl Engine {
         self.open_requests.entry(id).or_default().is_superseded = true;
         self.apply(id, DecisionInput::Withdraw { detail: why.to_owned() }).await?;
         if self.store.get(id).is_some_and(|request: &Request| !request.is_open()) {
+            self.report_another_process(channel);
             // The message is left alone, also after a restart.
             self.ledger.mark_delivered(id).await?;
-            self.report_another_process(channel);
         }
         Ok(())
     }

@@ -298,14 +298,14 @@ impl CardPublisher {
             }
             // Where nothing may be posted any more, cards can still be edited.
             if let Some(card) = card.filter(|_| !is_closed) {
-                is_closed = self.edit(card).await.is_ok();
+                is_closed = self.close(card, &content).await.is_ok();
             }
             self.wait_after(&error, "result", &mut retry).await;
         }
         debug!("result posted");
         if let Some(card) = card.filter(|_| !is_closed) {
             let mut retry = FIRST_RETRY;
-            while let Err(error) = self.edit(card).await {
+            while let Err(error) = self.close(card, &content).await {
                 if never_succeeds(&error) {
                     warn!(error = %with_causes(&error), "the card cannot be closed");
                     break;

@@ -265,6 +265,7 @@ fn is_reported_once(input: &EngineInput) -> bool {
             | EngineInput::ReminderPosted { .. }
             | EngineInput::EndingFound { .. }
             | EngineInput::AnsweredElsewhere { .. }
+            | EngineInput::AnotherProcessSeen { .. }
             | EngineInput::MarkSeen { .. }
             | EngineInput::CardReplaced { .. }
             | EngineInput::CardRejected { .. }

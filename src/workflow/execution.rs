@@ -1,6 +1,6 @@
 //! Executes an approved request: signals its sessions, confirms what became of them, and resolves it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use metrics::histogram;
@@ -12,6 +12,7 @@ use super::released::{KnownWaiters, report_released};
 use crate::domain::approval::Approved;
 use crate::domain::binding::is_unaffected;
 use crate::domain::event::{Action, BackendResolution, Binding, RequestedBackend, Resolution};
+use crate::domain::identity::Pid;
 use crate::domain::outcome::Outcome;
 use crate::domain::protection::ProtectionRules;
 use crate::domain::session::Session;
@@ -35,8 +36,8 @@ pub(super) struct Execution {
     pub(super) approved_at: Instant,
     /// How long to watch for the end of what was signalled.
     pub(super) confirm_within: Duration,
-    /// Those that waited for the sessions; `None` if that is not known.
-    pub(super) waiters: Option<KnownWaiters>,
+    /// Those that waited for each of the sessions; `None` if that is not known.
+    pub(super) waiters: Option<Vec<KnownWaiters>>,
 }
 
 /// Signals the approved sessions and watches what becomes of each.
@@ -66,11 +67,14 @@ pub(super) async fn execute(
         .filter(|backend| matches!(backend.outcome, Outcome::Cancelled | Outcome::Terminated))
         .map(|backend| backend.pid)
         .collect();
-    let waiters = execution.waiters.as_ref().filter(|_| !ended.is_empty());
-    let (Some(waiters), Some(held_until)) = (waiters, held_until) else {
+    let Some(waiters) = execution.waiters.as_ref().filter(|_| !ended.is_empty()) else {
         return Resolution::of_execution(backends, None);
     };
-    let report = report_released(approved.server(), &ended, waiters, held_until, target).await;
+    // Those that waited for a session that ended by itself were not released by this.
+    let waiters = backends.iter().zip(waiters);
+    let waiters: Vec<_> =
+        waiters.filter_map(|(backend, waiters)| Some((*held_until.get(&backend.pid)?, waiters))).collect();
+    let report = report_released(approved.server(), &ended, &waiters, target).await;
     let mut resolution = Resolution::of_execution(backends, report.released);
     if let Some(successor) = report.successor {
         resolution.detail = format!("{}; {successor}", resolution.detail);
@@ -143,19 +147,19 @@ pub(super) fn describe_now(backend: &RequestedBackend, found: SessionResult) -> 
     }
 }
 
-/// Looks at the signalled sessions until each shows the effect, or the time is up. Returns a time at which all of them certainly had
-/// their locks, as late as possible; `None` if none ever showed it.
+/// Looks at the signalled sessions until each shows the effect, or the time is up. Returns for each that showed it a time at which it
+/// certainly had its locks, as late as possible.
 async fn watch(
     approved: &Approved,
     resolutions: &mut [BackendResolution],
     target: &dyn Target,
     (began, deadline): (Instant, Instant),
-) -> Option<Instant> {
+) -> BTreeMap<Pid, Instant> {
     let signalled = approved.backends().iter().zip(resolutions);
     let mut watched: Vec<_> =
         signalled.filter(|(_, resolution)| resolution.signal_sent == Some(true)).collect();
     let mut wait = FIRST_WAIT;
-    let (mut last_look, mut held_until) = (began, None);
+    let (mut last_look, mut held_until) = (began, BTreeMap::new());
     for look in 1.. {
         if watched.is_empty() {
             break;
@@ -177,7 +181,7 @@ async fn watch(
                     Ok(None) => {
                         (resolution.outcome, resolution.detail) = seen_ended(approved.action());
                         let before = last_look.checked_sub(LEAVING_TAKES).unwrap_or(began);
-                        held_until.get_or_insert(before.max(began));
+                        held_until.insert(resolution.pid, before.max(began));
                         continue;
                     }
                     Ok(Some(session)) => describe_condition(&session),

@@ -269,28 +269,32 @@ impl Engine {
     }
 }
 
-/// Which other request than `id` ended the session of `backend`, in words.
+/// Which other request than `id` ended the session of `backend`, or the query that was shown, in words. Without a pid, so that
+/// sessions with the same fate are told in one line.
 fn who_ended(
     store: &RequestStore,
     id: RequestId,
     details: &RequestDetails,
     backend: &RequestedBackend,
 ) -> Option<String> {
-    let other = store.all().find(|other| other.id != id && has_ended(other, details, backend))?;
-    Some(format!("request #{} ended session {}", other.id, backend.identity.pid))
+    let mut others =
+        store.all().filter(|other| other.id != id && other.details.server.is_same(details.server));
+    others.find_map(|other| what_it_did(other, backend))
 }
 
-/// Whether `other` ended the session of `backend`, or the query that was shown, or is about to.
-fn has_ended(other: &Request, details: &RequestDetails, backend: &RequestedBackend) -> bool {
-    let is_same = |(index, about): (usize, &RequestedBackend)| {
-        let (theirs, ours) = (&about.identity, &backend.identity);
-        let outcome = other.resolution().and_then(|resolution| resolution.backends.get(index));
-        let is_ended = match (&other.state, outcome.map(|ended| ended.outcome)) {
-            (RequestState::Executing { .. }, _) | (_, Some(Outcome::Terminated)) => true,
-            (_, Some(Outcome::Cancelled)) => theirs.query_start == ours.query_start,
-            _ => false,
-        };
-        is_ended && (theirs.pid, theirs.backend_start) == (ours.pid, ours.backend_start)
+fn what_it_did(other: &Request, backend: &RequestedBackend) -> Option<String> {
+    let ours = &backend.identity;
+    let same = other.details.backends.iter().position(|about| {
+        (about.identity.pid, about.identity.backend_start) == (ours.pid, ours.backend_start)
+    })?;
+    let outcome = other.resolution().and_then(|resolution| resolution.backends.get(same));
+    let is_same_query = other.details.backends[same].identity.query_start == ours.query_start;
+    let what = match (&other.state, outcome.map(|ended| ended.outcome)) {
+        (_, Some(Outcome::Terminated)) => "ended it",
+        (_, Some(Outcome::Cancelled)) if is_same_query => "cancelled its query",
+        // What comes of that is not known yet.
+        (RequestState::Executing { .. }, _) => "was signalling it at the same time",
+        _ => return None,
     };
-    other.details.server.is_same(details.server) && other.details.backends.iter().enumerate().any(is_same)
+    Some(format!("request #{} {what}", other.id))
 }

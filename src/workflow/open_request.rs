@@ -101,11 +101,10 @@ impl OpenRequest {
         Some(Duration::from_secs(over.into()))
     }
 
-    /// Those that wait for its sessions; `None` before each was seen.
-    pub(super) fn known_waiters(&self) -> Option<KnownWaiters> {
-        let waiters = self.sessions.iter().map(|session| session.waiters.as_ref());
-        let waiters: Vec<_> = waiters.collect::<Option<_>>().filter(|all: &Vec<_>| !all.is_empty())?;
-        Some(waiters.into_iter().flatten().map(|(pid, waiter)| (*pid, *waiter)).collect())
+    /// Those that wait for each of its sessions; `None` before each was seen.
+    pub(super) fn known_waiters(&self) -> Option<Vec<KnownWaiters>> {
+        let waiters = self.sessions.iter().map(|session| session.waiters.clone());
+        waiters.collect::<Option<_>>().filter(|all: &Vec<_>| !all.is_empty())
     }
 
     /// Whose approving reaction on an open `request` does not count, and why.

@@ -189,10 +189,12 @@ impl Engine {
 
     /// Nothing in the channel ended the request. Denials that were heard meanwhile count, also if their reaction is gone by now.
     pub(super) async fn channel_looked_at(&mut self, id: RequestId) -> Result<(), LedgerError> {
-        let open = self.open_requests.entry(id).or_default();
-        if std::mem::take(&mut open.channel) == ChannelLook::AwaitedAndReplaced {
-            return self.card_replaced(id).await;
+        let channel = self.open_requests.entry(id).or_default().channel;
+        if channel == ChannelLook::AwaitedAndReplaced {
+            // Kept until that is recorded, because the ledger may fail.
+            self.card_replaced(id).await?;
         }
+        self.open_requests.entry(id).or_default().channel = ChannelLook::Done;
         // Each is kept until it is recorded, because the ledger may fail.
         while let Some(by) = self.open_requests.get(&id).and_then(|open| open.early_denials.front().cloned())
         {
@@ -224,6 +226,7 @@ impl Engine {
             return;
         };
         let card = request.card.map(|message| MessageRef { channel: request.details.channel, message });
+        let is_approved = request.approvals.len() >= request.approvals_needed();
         let reader = self.reader(id);
         let open = self.open_requests.entry(id).or_default();
         // A card that is not posted or not found yet is read once it is.
@@ -231,6 +234,9 @@ impl Engine {
         // A running check ends with the other tasks, and starts again after the read.
         open.quorum_check = None;
         open.reads.begin(&reader, card);
+        if is_approved {
+            open.reads.hurry();
+        }
     }
 
     /// What people do may not be reported from now on.

@@ -30,17 +30,23 @@ pub(super) struct ReleaseReport {
     pub(super) successor: Option<String>,
 }
 
-/// Looks until all `waiters` of the `ended` sessions have their locks, or the time is up. All of the sessions had their
-/// locks until `held_until`.
+/// Looks until all `waiters` of the `ended` sessions have their locks, or the time is up. Each of the sessions had its locks at
+/// least until the time beside its waiters.
 pub(super) async fn report_released(
     server: ServerIdentity,
     ended: &BTreeSet<Pid>,
-    waiters: &KnownWaiters,
-    held_until: Instant,
+    waiters: &[(Instant, &KnownWaiters)],
     target: &dyn Target,
 ) -> ReleaseReport {
-    let others: KnownWaiters =
-        waiters.iter().filter(|(pid, _)| !ended.contains(pid)).map(|(pid, waiter)| (*pid, *waiter)).collect();
+    let mut others = KnownWaiters::new();
+    let mut held_until = BTreeMap::<Pid, Instant>::new();
+    for (until, waiters) in waiters {
+        for (pid, waiter) in waiters.iter().filter(|(pid, _)| !ended.contains(pid)) {
+            others.insert(*pid, *waiter);
+            // Whoever waited for several of them needed the locks of all.
+            held_until.entry(*pid).and_modify(|latest| *latest = (*latest).max(*until)).or_insert(*until);
+        }
+    }
     if others.is_empty() {
         return ReleaseReport { released: Some(0), successor: None };
     }
@@ -54,9 +60,12 @@ pub(super) async fn report_released(
                 return;
             }
             let waiting = still_waiting(ended, &others, &snapshot);
-            let ended_after = snapshot.taken_at.minus(held_until.elapsed());
             let freed = others.values().filter(|waiter| !waiting.contains(&waiter.pid));
-            let released = freed.filter(|waiter| is_released(waiter, &snapshot, ended_after)).count();
+            let released = freed.filter(|waiter| {
+                let held_for = held_until.get(&waiter.pid).map_or(Duration::ZERO, Instant::elapsed);
+                is_released(waiter, &snapshot, snapshot.taken_at.minus(held_for))
+            });
+            let released = released.count();
             report.released = u32::try_from(released).ok();
             report.successor = successor(&waiting, &others, &snapshot);
             if waiting.is_empty() {

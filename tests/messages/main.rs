@@ -8,6 +8,7 @@ mod crowd;
 mod definitions;
 mod fixture;
 mod limits;
+mod longest;
 mod refusals;
 mod requests;
 mod result;

@@ -214,8 +214,8 @@ fn a_list_that_ended_in_one_way_is_counted_too() {
         (4701..4703).map(|number| ended(number, Outcome::Terminated, "the session was seen to end"));
     request.state = executed(Action::Terminate, Resolution::of_execution(backends.collect(), Some(0))).state;
     let reply = read(&result::reply(&card_of(request.clone())).expect("it has ended"));
-    let expected = "Terminated 2 of 2 on orders after 143 ms. This released none of those that waited at the";
-    assert!(reply.contains(expected), "{reply}");
+    // Those that waited may have been on the list too.
+    assert!(reply.contains("Terminated 2 of 2 on orders after 143 ms.\n"), "{reply}");
 }
 
 #[test]

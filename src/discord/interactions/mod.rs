@@ -98,8 +98,9 @@ impl InteractionHandler {
     pub fn handle(&self, interaction: Interaction) {
         let handler = self.clone();
         tokio::spawn(async move {
-            let _turn = timeout(TURN_TIMEOUT, handler.turns.0.acquire()).await;
-            if handler.may_answer().await {
+            let turn = timeout(TURN_TIMEOUT, handler.turns.0.acquire());
+            let (_turn, may_answer) = tokio::join!(turn, handler.may_answer());
+            if may_answer {
                 handler.answer(interaction).await;
             }
         });

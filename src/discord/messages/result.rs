@@ -5,7 +5,9 @@ pub(super) mod several;
 
 use super::body::MessageBody;
 use super::consequences::what_came_true;
-use super::format::{action_on_session, count, mention_user, mention_users, sentence, session_on_target};
+use super::format::{
+    action_on_session, count, mention_user, mention_users, sentence, session_on_target, utf16_len,
+};
 use super::mark::{MarkedMessage, mark_line};
 use crate::discord::sanitize;
 use crate::domain::event::Resolution;
@@ -13,6 +15,8 @@ use crate::domain::outcome::Outcome;
 use crate::domain::request::Request;
 use crate::workflow::ports::CardContent;
 
+/// Discord's limit for a message ("Create Message" in its documentation), in UTF-16 units.
+const MAX_LENGTH: usize = 2_000;
 const DETAIL_LENGTH: usize = 400;
 const POSTGRES_LENGTH: usize = 800;
 
@@ -23,17 +27,26 @@ pub fn reply(card: &CardContent) -> Option<MessageBody> {
     let first_line = format!("{}. {}", first_sentence(request, resolution), explanation(request, resolution));
     let mut lines = vec![first_line.trim_end().to_owned(), people_line(request)];
     let came_true = what_came_true(card);
+    let mut last_lines: Vec<_> = next_step::next_step(request, resolution).into_iter().collect();
+    last_lines.push(mark_line(request, MarkedMessage::Result));
     if request.details.backends.len() > 1 {
         lines.extend(came_true);
-        lines.extend(several::exceptions(request, resolution));
+        let taken: usize = lines.iter().chain(&last_lines).map(|line| utf16_len(line) + 1).sum();
+        lines.extend(several::exceptions(request, resolution, MAX_LENGTH.saturating_sub(taken)));
     } else {
         lines.extend(Some(came_true.join(" ")).filter(|text| !text.is_empty()));
         lines.extend(postgres_message(resolution));
     }
-    lines.extend(next_step::next_step(request, resolution));
-    lines.push(mark_line(request, MarkedMessage::Result));
+    lines.extend(last_lines);
     let body = MessageBody::text(lines.join("\n"));
     Some(body.with_components(next_step::buttons(request, resolution)))
+}
+
+/// The same in its shortest form: what happened, and who asked and approved.
+pub fn brief_reply(request: &Request) -> Option<MessageBody> {
+    let first = first_sentence(request, request.resolution()?);
+    let mark = mark_line(request, MarkedMessage::Result);
+    Some(MessageBody::text(format!("{first}.\n{}\n{mark}", people_line(request))))
 }
 
 /// The title of the closed card. It begins with the outcome.
@@ -74,8 +87,9 @@ fn released_waiters_sentence(request: &Request, resolution: &Resolution) -> Opti
     let is_list = request.details.backends.len() > 1;
     Some(match (released, request.details.waiters()) {
         (0, 0) => return None,
+        // They may have been ended too, if they were on the list.
+        (0, _) if is_list => return None,
         (0, 1) => "This did not release the session that waited at the time of the request.".to_owned(),
-        (0, _) if is_list => "This released none of those that waited at the time of the request.".to_owned(),
         (0, waited) => format!("This released none of the {waited} that waited at the time of the request."),
         (_, waited) if waited > released && !is_list => {
             format!("{text}; {waited} waited at the time of the request.")

@@ -9,8 +9,8 @@ use crate::domain::identity::Pid;
 use crate::domain::outcome::Outcome;
 use crate::domain::request::Request;
 
-/// What the lines may take of Discord's 2,000 characters for a message.
-const MAX_LENGTH: usize = 1_100;
+/// What the line may take that says how many are left out.
+const OMITTED_LENGTH: usize = 90;
 /// Further sessions with the same reason are named by their pids alone.
 const MAX_NAMED: usize = 8;
 const NAME_LENGTH: usize = 40;
@@ -50,8 +50,9 @@ pub(in crate::discord::messages) fn counts_text(
     [first].into_iter().chain(others).collect::<Vec<_>>().join(" · ")
 }
 
-/// The sessions that did not end as asked, by name and reason. Those with the same reason are in one line.
-pub(super) fn exceptions(request: &Request, resolution: &Resolution) -> Vec<String> {
+/// The sessions that did not end as asked, by name and reason, in at most `length` UTF-16 units. Those with the same reason are in
+/// one line.
+pub(super) fn exceptions(request: &Request, resolution: &Resolution, length: usize) -> Vec<String> {
     let asked = asked_outcome(request.details.action);
     let mut groups: Vec<(&BackendResolution, Vec<(Pid, String)>)> = Vec::new();
     for (backend, ended) in request.details.backends.iter().zip(&resolution.backends) {
@@ -70,7 +71,7 @@ pub(super) fn exceptions(request: &Request, resolution: &Resolution) -> Vec<Stri
             None => groups.push((ended, vec![(ended.pid, session)])),
         }
     }
-    let mut left = MAX_LENGTH;
+    let mut left = length.saturating_sub(OMITTED_LENGTH);
     let mut lines = Vec::new();
     let mut omitted = 0;
     for (ended, sessions) in groups {
