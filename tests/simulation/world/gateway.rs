@@ -102,6 +102,11 @@ impl Gateway {
         self.sessions.insert(epoch, session);
     }
 
+    /// How many events wait for a session.
+    fn backlog(&self, epoch: u64) -> usize {
+        self.sessions.get(&epoch).map_or(0, |session| session.waiting.len())
+    }
+
     /// The process at the other end is gone.
     pub fn forget(&mut self) {
         self.sessions.clear();
@@ -205,6 +210,13 @@ fn connection_event(input: EngineInput) -> Event {
     Event { told: Told::Nothing, about: None, happening: Arc::new(move || input.clone()) }
 }
 
+/// How late an event may be.
+const LATE: Duration = Duration::from_millis(60);
+/// What happened while a connection was lost comes in one go when it is resumed.
+const LATE_IN_BACKLOG: Duration = Duration::from_millis(1);
+/// More events than this are a backlog.
+const BACKLOG: usize = 20;
+
 /// What a bot makes of what it hears.
 pub type Hears = fn(EngineInput) -> Vec<EngineInput>;
 
@@ -219,7 +231,10 @@ pub async fn listen(world: World, epoch: u64, inbox: mpsc::Sender<EngineInput>, 
             wake.notified().await;
             continue;
         };
-        let late = world.with(|state| state.faults.up_to(Duration::from_millis(60)));
+        let late = world.with(|state| {
+            let is_backlog = state.discord.gateway.backlog(epoch) > BACKLOG;
+            state.faults.up_to(if is_backlog { LATE_IN_BACKLOG } else { LATE })
+        });
         pass(late).await;
         world.alive().await;
         let times = if world.with(|state| state.faults.happens(state.faults.repeated)) { 2 } else { 1 };
