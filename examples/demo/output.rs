@@ -27,7 +27,7 @@ killgate is ready: first card after {first_card:.1} s. The incident channel, for
 {steps}
 Also running: {report}, a report that dora asked to cancel, and {payment}, which is protected.
 Configuration, log and ledger: {folder}
-Press Enter to start the trouble again. Ctrl-C stops and removes everything.
+Press Enter to start the trouble again with new sessions, so that open requests lapse. Ctrl-C stops and removes everything.
 ",
         first_card = first_card.as_secs_f64(),
         page = discord.page_url(),

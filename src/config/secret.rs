@@ -20,6 +20,9 @@ use super::value::ConfigValue;
 /// Longer than any token or password. A wrong path, such as a device, cannot fill the memory.
 pub(super) const MAX_LENGTH: usize = 64 * 1024;
 
+/// Where systemd puts credentials (systemd documentation, "System and Service Credentials").
+const CREDENTIALS: &str = "/run/credentials";
+
 /// How long a secret file may take to be read while killgate runs.
 const READ_WITHIN: Duration = Duration::from_secs(10);
 
@@ -166,7 +169,12 @@ fn secret_file(value: &ConfigValue<'_>, paths: &BasePath) -> Result<PathBuf, Rep
                 .refuse(format!("cannot read the secret file of this name in the folder {folder}: {error}")))
         }
         Err(SecretError::Unreadable { .. }) if !path.parent().is_some_and(Path::is_dir) => {
-            Err(value.refuse("cannot read the secret file of this name: its folder does not exist"))
+            let why = if path.starts_with(CREDENTIALS) {
+                "systemd provides its folder only while the service runs; if the service stops by itself, its log says why"
+            } else {
+                "its folder does not exist"
+            };
+            Err(value.refuse(format!("cannot read the secret file of this name: {why}")))
         }
         Err(error) => Err(value.refuse(error.to_string())),
     }

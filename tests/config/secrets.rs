@@ -57,6 +57,8 @@ fn secret_files_must_exist_and_not_be_empty() {
     assert_snapshot!(file("large"), @r#"15:17: [[target]] "orders" password_file: the secret file large is larger than 65536 bytes; allowed: the path of a file, from the folder of this one"#);
     assert_snapshot!(file("~/password"), @r#"15:17: [[target]] "orders" password_file: ~ is not expanded; write the whole path; allowed: the path of a file, from the folder of this one"#);
     assert_snapshot!(file(""), @r#"15:17: [[target]] "orders" password_file: the path is empty; allowed: the path of a file, from the folder of this one"#);
+    let of_systemd = file("/run/credentials/no-such.service/password");
+    assert!(of_systemd.contains("only while the service runs"), "{of_systemd}");
     assert_snapshot!(file("folder"), @r#"15:17: [[target]] "orders" password_file: cannot read the secret file of this name in the folder FOLDER: Is a directory (os error 21); allowed: the path of a file, from the folder of this one"#);
 }
 

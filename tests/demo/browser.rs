@@ -268,20 +268,27 @@ struct Driver {
 impl Driver {
     /// `None` if it is not installed.
     fn start() -> Option<Self> {
-        let mut process = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .ok()?;
-        let mut output = BufReader::new(process.stdout.take().expect("piped"));
-        let port = output.by_ref().lines().find_map(|line| {
-            let line = line.expect("text");
-            let port = line.strip_suffix('.')?.rsplit_once(" on port ")?.1;
-            port.parse().ok()
-        });
-        Some(Self { process, _output: output, port: port.expect("chromedriver says where it listens") })
+        // It picks a free port for IPv4 and exits if that is taken for IPv6, which another one may have done.
+        for _ in 0..10 {
+            let mut process = Command::new("chromedriver")
+                .arg("--port=0")
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .ok()?;
+            let mut output = BufReader::new(process.stdout.take().expect("piped"));
+            let port = output.by_ref().lines().find_map(|line| {
+                let line = line.expect("text");
+                let port = line.strip_suffix('.')?.rsplit_once(" on port ")?.1;
+                port.parse().ok()
+            });
+            if let Some(port) = port {
+                return Some(Self { process, _output: output, port });
+            }
+            process.wait().expect("it has ended");
+        }
+        panic!("chromedriver does not say where it listens");
     }
 
     fn address(&self) -> String {

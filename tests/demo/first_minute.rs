@@ -84,6 +84,8 @@ async fn two_people_solve_the_problem_by_mouse_and_start_it_again() {
     let card = demo.message("Terminate").await;
     browser.clicks(&by("ana", &approval(&card))).await;
     done(&browser, 3).await;
+    // The note moves the card.
+    browser.reads(&by("ben", ".message"), "does not count").await;
     browser.clicks(&by("ben", &approval(&card))).await;
     done(&browser, 5).await;
     browser.reads("#aside .health", "The shop sells").await;
@@ -143,6 +145,7 @@ async fn two_people_in_turn_solve_the_problem_on_a_phone() {
     browser.picture("channel-phone").await;
     browser.clicks(&by("ana", &approval(&card))).await;
     browser.reads(".note", "Step 4").await;
+    browser.reads(&by("ana", ".message"), "does not count").await;
 
     browser.clicks(".note .command[title='Act as ben']").await;
     browser.clicks(&by("ben", &approval(&card))).await;

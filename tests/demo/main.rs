@@ -64,6 +64,7 @@ async fn a_kill_leaves_nothing_behind() {
 #[tokio::test]
 async fn a_killed_bot_is_reported_with_the_end_of_its_log() {
     let mut demo = Running::start().await;
+    demo.bot_logs("slash commands registered").await;
     demo.kill_bot().await;
     assert_eq!(demo.ended().await.code(), Some(1));
     let stderr = demo.stderr().await;

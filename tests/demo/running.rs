@@ -180,6 +180,14 @@ impl Running {
         kill(name, self.process.id().expect("it runs")).await;
     }
 
+    /// Waits until the bot's log has this, because another thread writes it.
+    pub async fn bot_logs(&self, text: &str) {
+        let demos = || fs::read_dir(self.folder.path()).into_iter().flatten().flatten();
+        let logs = || demos().filter_map(|demo| fs::read_to_string(demo.path().join("killgate.log")).ok());
+        let logged = async || Ok(logs().any(|log| log.contains(text)).then_some(()));
+        eventually(text, logged).await.expect("a line of the log");
+    }
+
     pub async fn kill_bot(&self) {
         let bots: Vec<u32> = processes_of(self.folder.path())
             .into_iter()

@@ -27,7 +27,8 @@ pub fn reason_form(id: &str, action: Action, sessions: &[SessionChoice], is_requ
     };
     let target = &sessions[0].target;
     let title = sanitize::plain(&format!("{verb} {subject} on {target}?"), TITLE_LENGTH);
-    let field = CreateInputText::new(InputTextStyle::Paragraph, "Reason (approvers see it)", FIELD)
+    let label = if is_required { "Reason (approvers see it)" } else { "Reason (optional; approvers see it)" };
+    let field = CreateInputText::new(InputTextStyle::Paragraph, label, FIELD)
         .required(is_required)
         .max_length(REASON_LENGTH);
     CreateModal::new(id, title).components(vec![CreateActionRow::InputText(field)])
