@@ -104,7 +104,10 @@ impl Votes {
             return;
         }
         self.last_checked.insert(person, self.now);
-        for stay in self.stays.values_mut().filter(|stay| stay.by == person && (stay.found || stay.heard)) {
+        // One that stands and is heard of a moment later counts too: they were an approver while it stood.
+        let counts =
+            |stay: &&mut Stay| stay.by == person && (stay.found || stay.heard || stay.over.is_none());
+        for stay in self.stays.values_mut().filter(counts) {
             stay.confirmed = true;
         }
     }
@@ -118,8 +121,9 @@ impl Votes {
     /// Whether the approval may count for a bot that decides now.
     pub fn justify(&self, epoch: u64, cards: &[MessageId], by: UserId) -> Verdict {
         let theirs = self.stays.values().filter(|stay| stay.by == by && cards.contains(&stay.card));
-        let rightful: Vec<_> =
-            theirs.filter(|stay| (stay.entitled && stay.heard) || stay.confirmed).collect();
+        let rightful: Vec<_> = theirs
+            .filter(|stay| (stay.entitled && stay.heard) || (stay.confirmed && (stay.heard || stay.found)))
+            .collect();
         if rightful.is_empty() {
             let detail = format!("{by} was no approver who reacted");
             return Err(Violation::of(Invariant::Approved, detail));
