@@ -296,7 +296,12 @@ async fn a_request_whose_session_was_ended_by_another_request_says_by_which() {
     let both = request(&env, "/terminate", &pids).await;
     env.react("ben", &one, APPROVE);
     assert_eq!(victims[0].ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
-    both.becomes("the card says which request ended it", |card| card.text().contains("request #1 ")).await;
+    both.becomes("the card says which request ended it", |card| {
+        // Seldom the look comes while request 1 is still being executed.
+        let words = ["request #1 ended it", "request #1 was signalling it at the same time"];
+        words.iter().any(|words| card.text().contains(words))
+    })
+    .await;
     assert!(victims.pop().unwrap().still_alive().await.unwrap());
 }
 
@@ -308,8 +313,7 @@ async fn an_approval_right_after_another_request_ended_the_session_says_which_on
     let second = env.request_card("/cancel", victim.pid()).await;
     env.react("ben", &first, APPROVE);
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    env.wait_for_finished(1).await;
     env.react("ben", &second, APPROVE);
-    let record = env.wait_for_finished(2).await;
-    let detail = record["detail"].as_str().unwrap();
-    assert!(detail.contains("request #1 "), "{record}");
+    assert_eq!(env.wait_for_finished(2).await["detail"], "request #1 ended it");
 }
