@@ -5,7 +5,9 @@
 //! | [`backoff`] | how long to wait before the next attempt |
 //! | [`check_result`] | the result of one check of `killgate check` |
 //! | [`error_causes`] | an error with its causes |
+//! | [`uptime`] | the system's uptime, by a clock that nobody can set |
 
 pub mod backoff;
 pub mod check_result;
 pub mod error_causes;
+pub mod uptime;

@@ -42,8 +42,17 @@ impl EventHandler {
                     self.report(reception).await;
                 }
                 GatewayEvent::Resumed => {
-                    info!("reconnected to Discord; the events that were missed have arrived");
+                    info!("connected to Discord as before; the events that were missed have arrived");
                     let reception = self.presence.note_resumed();
+                    self.report(reception).await;
+                }
+                GatewayEvent::Paused { lasted } => {
+                    let seconds = lasted.as_secs();
+                    warn!(
+                        seconds,
+                        "killgate was paused; it executes nothing until it knows what people did meanwhile"
+                    );
+                    let reception = self.presence.note_disconnected();
                     self.report(reception).await;
                 }
                 GatewayEvent::Disconnected { why } => {

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::time::{ClockId, clock_gettime};
 use tracing::warn;
 
+use crate::common::uptime::uptime;
 use crate::domain::timestamp::Timestamp;
 use crate::workflow::ports::Clock;
 
@@ -12,7 +12,7 @@ use crate::workflow::ports::Clock;
 pub(super) const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
 
 /// Begins with the time of the system clock, and then runs by the clock that nobody can set. So a system clock that jumps
-/// makes no open request expire early, and none last longer.
+/// makes no open request expire early, and none last longer, also if the machine sleeps.
 #[derive(Clone, Copy, Debug)]
 pub struct SteadyClock {
     started_at: Timestamp,
@@ -50,14 +50,6 @@ impl Clock for SteadyClock {
 pub(super) fn system_time() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
-}
-
-/// Since the system started, including times when it was suspended (`clock_gettime(2)`, `CLOCK_BOOTTIME`): a card does
-/// not outlive its expiry because a machine slept.
-fn uptime() -> Duration {
-    let now = clock_gettime(ClockId::Boottime);
-    let (seconds, nanos) = (u64::try_from(now.tv_sec), u32::try_from(now.tv_nsec));
-    Duration::new(seconds.unwrap_or_default(), nanos.unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use super::execution::{Execution, execute, unconfigured_target};
 use super::input::EngineInput;
 use super::log;
 use super::open_request::VoteEmojiState;
+use super::pauses::DecisionLease;
 use super::ports::LedgerError;
 use super::refusal::Refusal;
 use super::targets::TargetWithPolicy;
@@ -21,6 +22,7 @@ use crate::domain::decision::{DecisionContext, DecisionInput, decide};
 use crate::domain::event::{RefusalReason, RequestEvent, Resolution};
 use crate::domain::ids::RequestId;
 use crate::domain::request::Request;
+use crate::domain::timestamp::Timestamp;
 
 impl Engine {
     /// Handles one input completely. If the ledger fails, an input that must not be lost is deferred.
@@ -46,6 +48,7 @@ impl Engine {
             EngineInput::EventsInterrupted => self.is_hearing = false,
             // All reactions are read when the ledger works again.
             EngineInput::EventsRestored { .. } => self.is_hearing = true,
+            EngineInput::CaughtUp => self.pauses_to_catch_up -= 1,
             EngineInput::TargetObserved { target, .. } => {
                 self.observing.remove(&target);
             }
@@ -78,6 +81,7 @@ impl Engine {
             EngineInput::EventsInterrupted => self.events_interrupted(),
             EngineInput::EventsRestored { is_complete } => self.events_restored(is_complete),
             EngineInput::EventsMissed => self.read_all_reactions(),
+            EngineInput::CaughtUp => self.caught_up(),
             EngineInput::EventsMissedIn { channels } => self.read_reactions_in(&channels),
             EngineInput::Stop => self.is_stopping = true,
             EngineInput::CardPosted { request, message, is_answer } => {
@@ -189,7 +193,7 @@ impl Engine {
             open.reads.note_uncounted_denials(denying.iter().map(|person| person.id));
         }
         if let Some(approved) = Approved::from_records(&before, &recorded) {
-            self.execute(approved, began);
+            self.execute(approved, (now, began));
             // The statement is sent before anything is logged, because logging may be slow.
             yield_now().await;
         }
@@ -202,7 +206,8 @@ impl Engine {
         Ok(())
     }
 
-    fn execute(&mut self, approved: Approved, approved_at: Instant) {
+    /// `decided_at` and `approved_at` are the same moment, on two clocks.
+    fn execute(&mut self, approved: Approved, (decided_at, approved_at): (Timestamp, Instant)) {
         let id = approved.request();
         let target = self.targets.by_name.get(approved.target()).cloned();
         let open = self.open_requests.entry(id).or_default();
@@ -212,19 +217,19 @@ impl Engine {
             confirm_within: self.targets.limits.confirm_within,
             waiters: open.known_waiters(),
         };
-        let (inputs, ledger) = (self.inputs.clone(), Arc::clone(&self.ledger));
+        let inputs = self.inputs.clone();
+        let lease = DecisionLease::new(Arc::clone(&self.ledger), Arc::clone(&self.clock), decided_at);
         let executing = async move {
             let resolution = match &target {
                 Some(TargetWithPolicy { target, policy }) => {
-                    execute(&approved, &execution, target.as_ref(), &policy.protection, ledger.as_ref()).await
+                    execute(&approved, &execution, target.as_ref(), &policy.protection, &lease).await
                 }
                 None => unconfigured_target(&approved),
             };
             // The engine is gone only when the process ends; the outcome is then unknown, as recorded.
             let _ = inputs.send(EngineInput::ExecutionFinished { request: id, resolution }).await;
         };
-        while self.executions.try_join_next().is_some() {}
-        self.executions.spawn(executing.instrument(log::request_span(id)));
+        self.tasks.spawn(executing.instrument(log::request_span(id)));
     }
 
     async fn execution_finished(&mut self, id: RequestId, resolution: Resolution) -> Result<(), LedgerError> {

@@ -2,11 +2,12 @@
 //! recorded, acted on) before the next input is taken. So there is one order of events and no race between them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tracing::{Instrument, error, info, warn};
 
@@ -19,6 +20,7 @@ use super::input::EngineInput;
 use super::log;
 use super::monitor::OBSERVE_EVERY;
 use super::open_request::{ChannelLook, OpenRequest};
+use super::pauses::Turns;
 use super::ports::{CardContent, ChannelAlert, Clock, IncidentChannel, Ledger, LedgerError, Responder};
 use super::reaction_reader::{ReadLimit, Reader};
 use super::resume::InterruptedExecution;
@@ -73,8 +75,12 @@ pub struct Engine {
     pub(super) another_process_reported: BTreeMap<ChannelId, Instant>,
     /// When the ledger was last searched for an unknown card.
     pub(super) last_card_search: Option<Instant>,
-    /// The running executions. They end with the engine: nothing is signalled when nobody could record the result.
-    pub(super) executions: JoinSet<()>,
+    pub(super) turns: Turns,
+    /// Pauses since which the queue was not handled to the end that it had then.
+    pub(super) pauses_to_catch_up: u32,
+    /// The running executions, and what publishes and observes. They end with the engine: nothing is signalled when nobody could
+    /// record the result. A panic in one of them ends the engine, and the next start resolves what it left behind.
+    pub(super) tasks: JoinSet<()>,
     /// Inputs that must not be lost, and came while the ledger failed.
     pub(super) deferred: VecDeque<EngineInput>,
     /// Targets of which a snapshot is being taken.
@@ -91,7 +97,8 @@ impl Engine {
         clock: Arc<dyn Clock>,
         mut reloads: CurrentTargets,
     ) -> Result<(Self, mpsc::Sender<EngineInput>), LedgerError> {
-        let (store, undelivered) = RequestStore::load(Arc::clone(&ledger), clock.now()).await?;
+        let now = clock.now();
+        let (store, undelivered) = RequestStore::load(Arc::clone(&ledger), now).await?;
         let (inputs, queue) = mpsc::channel(QUEUE);
         let targets = Arc::clone(&reloads.borrow_and_update());
         let mut engine = Self {
@@ -114,7 +121,9 @@ impl Engine {
             unreadable_channels: BTreeSet::new(),
             another_process_reported: BTreeMap::new(),
             last_card_search: None,
-            executions: JoinSet::new(),
+            turns: Turns::begin(now),
+            pauses_to_catch_up: 0,
+            tasks: JoinSet::new(),
             deferred: VecDeque::new(),
             observing: BTreeSet::new(),
             is_ledger_failing: false,
@@ -169,8 +178,18 @@ impl Engine {
                     self.apply_reload();
                     Ok(())
                 }
-                Some(input) = self.queue.recv() => self.handle(input).await,
+                Some(ended) = self.tasks.join_next() => {
+                    if let Err(Ok(panic)) = ended.map_err(JoinError::try_into_panic) {
+                        resume_unwind(panic);
+                    }
+                    Ok(())
+                }
+                Some(input) = self.queue.recv() => {
+                    self.begin_turn();
+                    self.handle(input).await
+                }
             };
+            self.begin_turn();
             match handled {
                 Ok(()) => {}
                 Err(fatal @ (LedgerError::Deposed | LedgerError::Corrupt { .. })) => {
@@ -319,7 +338,7 @@ impl Engine {
             throttle: Arc::clone(&self.throttle),
             cards,
         };
-        tokio::spawn(publisher.run(responder).instrument(log::request_span(id)));
+        self.tasks.spawn(publisher.run(responder).instrument(log::request_span(id)));
     }
 
     /// What reads the reactions on the card of a request.

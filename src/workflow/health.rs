@@ -12,24 +12,37 @@ use crate::domain::ids::RequestId;
 /// How long `/readyz` reports another process after it was last seen.
 const UNHEALTHY_FOR: Duration = Duration::from_mins(10);
 
+/// How long the engine may take for one turn before `/readyz` reports it. A slow ledger takes 10 s.
+const STUCK_AFTER: Duration = Duration::from_secs(20);
+
 /// What keeps requests from being decided, as far as the engine knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EngineHealth {
     /// When another process was last seen to act with the same token.
     pub another_process: Option<Instant>,
+    /// When the engine last had its turn; `None` before the first one.
+    pub last_turn: Option<Instant>,
     /// The requests on whose cards reactions cannot be read, and why.
     pub unreadable: BTreeMap<RequestId, String>,
 }
 
 impl EngineHealth {
     pub fn problems(&self, now: Instant) -> Vec<String> {
+        let stuck = self.last_turn.map(|turn| now - turn).filter(|since| *since > STUCK_AFTER);
+        let stuck = stuck.map(|since| {
+            format!(
+                "killgate has done nothing for {} s: a call to its disk or ledger does not return, or its machine is overloaded. If this \
+                 stays, restart it",
+                since.as_secs()
+            )
+        });
         let another_process = self.another_process.filter(|seen| now - *seen < UNHEALTHY_FOR);
-        another_process
-            .map(|_| {
-                "another process acts with the same bot token and another ledger: stop one of the two"
-                    .to_owned()
-            })
+        let another_process = another_process.map(|_| {
+            "another process acts with the same bot token and another ledger: stop one of the two".to_owned()
+        });
+        stuck
             .into_iter()
+            .chain(another_process)
             .chain(self.unreadable.iter().map(|(request, why)| {
                 format!("the reactions on request #{request} cannot be read, so it is not executed: {why}")
             }))
@@ -81,5 +94,19 @@ impl Engine {
             health.unreadable = unreadable;
             differs
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_that_does_nothing_any_more_is_reported() {
+        let turn = Instant::now();
+        let health = EngineHealth { last_turn: Some(turn), ..EngineHealth::default() };
+        assert!(health.problems(turn + STUCK_AFTER).is_empty());
+        let problems = health.problems(turn + Duration::from_secs(21));
+        assert!(problems[0].starts_with("killgate has done nothing for 21 s:"), "{problems:?}");
     }
 }

@@ -47,6 +47,8 @@ pub enum EngineInput {
     /// Events are reported again. If `is_complete`, all that happened meanwhile was reported, in its order. Otherwise the
     /// reactions on open cards must be read.
     EventsRestored { is_complete: bool },
+    /// Everything that was reported until the engine noticed a pause of its own was handled.
+    CaughtUp,
     /// People may have done something that was not reported, because the bot could not see it. The reactions on open cards
     /// must be read.
     EventsMissed,

@@ -13,6 +13,7 @@
 //! | `open_request` | what is kept about one request besides what the ledger says |
 //! | `another_process` | what the engine does when another process acts with the same token |
 //! | `health` | what keeps requests from being decided |
+//! | `pauses` | notices that the process did not run for a while |
 //! | `creation` | turns a command into a request, or refuses it |
 //! | `reactions`, `card_search` | what people do to cards; which card a message is |
 //! | `reaction_reads`, `reaction_reader`, `member_lookup` | what is known of the reactions on a card; reading those that may be unseen; who people are in the guild now |
@@ -42,6 +43,7 @@ mod log;
 mod member_lookup;
 mod monitor;
 mod open_request;
+mod pauses;
 pub mod ports;
 mod reaction_reader;
 mod reaction_reads;

@@ -175,7 +175,7 @@ impl Engine {
                 continue;
             }
             let (target, inputs) = (Arc::clone(&target.target), self.inputs.clone());
-            tokio::spawn(async move {
+            self.tasks.spawn(async move {
                 let snapshot = target.look_up(&pids).await;
                 // The engine is gone only when the process ends.
                 let _ = inputs.send(EngineInput::TargetObserved { target: name, snapshot }).await;

@@ -260,7 +260,7 @@ impl Engine {
     /// the restart. Approvals count meanwhile, but nothing is executed on them.
     pub(super) fn may_miss_reactions(&self, id: RequestId) -> bool {
         let has_unread = self.open_requests.get(&id).is_some_and(|open| open.reads.has_unread());
-        has_unread || !self.is_hearing || self.is_stopping
+        has_unread || !self.is_hearing || self.pauses_to_catch_up > 0 || self.is_stopping
     }
 
     pub(super) fn reaction_fetch_failed(&mut self, id: RequestId, read: u64, why: String) {

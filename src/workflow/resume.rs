@@ -80,7 +80,7 @@ impl Engine {
             // The engine is gone only when the process ends; the next one does this again.
             let _ = inputs.send(EngineInput::ExecutionFinished { request: id, resolution }).await;
         };
-        tokio::spawn(resolving.instrument(log::request_span(id)));
+        self.tasks.spawn(resolving.instrument(log::request_span(id)));
     }
 }
 

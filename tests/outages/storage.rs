@@ -1,5 +1,6 @@
 //! The ledger's disk is full or read-only, or its contents were changed.
 
+use std::fs;
 use std::time::Duration;
 
 use discord_sim::Message;
@@ -170,4 +171,23 @@ async fn a_changed_record_stops_every_decision_and_is_announced() {
     std::fs::rename(&backup, &file).expect("restored");
     request.bot = request.env.bot(&request.config);
     request.assert_terminated().await;
+}
+
+#[tokio::test]
+async fn a_ledger_whose_file_was_moved_away_records_and_executes_nothing_until_it_is_back() {
+    let env = TestEnv::new().await;
+    let file = env.folder.path().join("killgate.db");
+    let moved = env.folder.path().join("elsewhere.db");
+    let request = OpenRequest::open(env, BotConfig::default()).await;
+    fs::rename(&file, &moved).expect("moved");
+    // As a restore does it.
+    fs::write(&file, "").expect("written");
+
+    request.approve();
+    request.wait_for_channel_message("The ledger cannot be written").await;
+    request.bot.wait_for_readyz(503, "was moved, deleted or replaced while killgate runs").await;
+    assert!(request.victim.still_alive().await.expect("asked"));
+
+    fs::rename(&moved, &file).expect("moved back");
+    request.assert_continues().await;
 }

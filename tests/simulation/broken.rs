@@ -15,6 +15,7 @@ use killgate::workflow::input::EngineInput;
 use killgate::workflow::ports::{Clock, Target};
 use ledger::Careless;
 use target::{Hasty, Mistake};
+use tokio::time::Instant;
 
 use crate::world::World;
 use crate::world::bot::Ports;
@@ -97,6 +98,21 @@ pub fn clicks_interrupt(world: &World, epoch: u64) -> Ports {
     Ports { hears, ..Ports::of(world, epoch) }
 }
 
+/// 6. That its process was paused, and its connection may be dead, is not noticed.
+pub fn pause_unnoticed(world: &World, epoch: u64) -> Ports {
+    let hears = |input| match input {
+        EngineInput::EventsInterrupted => Vec::new(),
+        input => vec![input],
+    };
+    Ports { hears, ..Ports::of(world, epoch) }
+}
+
+/// 6. Its clock stands still while its process is paused.
+pub fn clock_stands_still(world: &World, epoch: u64) -> Ports {
+    let clock = Dozing { started_at: world.now(), since: Instant::now() };
+    Ports { clock: Arc::new(clock), ..Ports::of(world, epoch) }
+}
+
 /// 6. The reactions on a card are remembered from the first time they were fetched.
 pub fn reactions_remembered(world: &World, epoch: u64) -> Ports {
     spoiled_channel(world, epoch, |channel| Spoiled { remembers: true, ..channel })
@@ -168,6 +184,18 @@ fn spoiled_targets(world: &World, epoch: u64, mistake: Mistake) -> Ports {
         (name, Arc::new(Hasty { world, epoch, mistake, honest }))
     };
     Ports { targets: honest.targets.into_iter().map(spoil).collect(), ..honest }
+}
+
+/// Counts only the time in which its process runs.
+struct Dozing {
+    started_at: Timestamp,
+    since: Instant,
+}
+
+impl Clock for Dozing {
+    fn now(&self) -> Timestamp {
+        self.started_at.plus(self.since.elapsed())
+    }
 }
 
 /// Reads a clock that nobody hands to it.

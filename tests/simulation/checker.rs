@@ -7,6 +7,7 @@ mod set_back;
 mod votes;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use killgate::domain::event::{Action, LedgerEntry, Recorded, RequestDetails, RequestEvent, Resolution};
 use killgate::domain::identity::Pid;
@@ -20,6 +21,9 @@ use crate::incident::Report;
 use crate::world::facts::{Fact, Noted};
 use crate::world::postgres::Victim;
 use crate::world::{Process, World};
+
+/// How long after a decision its signal may arrive: whoever decided may have been paused for longer, and has to ask again.
+const DECISION_LASTS: Duration = Duration::from_secs(45);
 
 /// What must hold whatever happens. That `now` and randomness are arguments (10) is held by playing an incident
 /// twice.
@@ -66,8 +70,8 @@ pub type Verdict = Result<(), Violation>;
 struct Case {
     asked: Box<RequestDetails>,
     mark: String,
-    /// Under which epoch it was recorded to be executed.
-    executing: Option<u64>,
+    /// Under which epoch it was recorded to be executed, and when that was decided.
+    executing: Option<(u64, Timestamp)>,
     signalled: BTreeSet<Pid>,
     ended: Option<Resolution>,
     cards: Vec<MessageId>,
@@ -209,7 +213,7 @@ impl Checker {
             }
             Fact::Signalled { epoch, request, action, victim } => {
                 self.signals += 1;
-                self.signalled(*epoch, *request, *action, victim)
+                self.signalled((*epoch, noted.at), *request, *action, victim)
             }
             Fact::Announced { request, outcome, .. } => self.announced(*request, *outcome),
             Fact::AnsweredElsewhere { request } => {
@@ -306,7 +310,7 @@ impl Checker {
                 return Err(Violation::of(Invariant::NeverTwice, detail));
             }
             (RequestEvent::Executing { .. }, Some(case)) => {
-                case.executing = Some(epoch);
+                case.executing = Some((epoch, recorded.entry().at));
                 self.lists.insert(case.asked.backends.len());
             }
             (RequestEvent::Finished(ending), Some(case)) => {
@@ -325,7 +329,13 @@ impl Checker {
         Ok(())
     }
 
-    fn signalled(&mut self, epoch: u64, request: RequestId, action: Action, victim: &Victim) -> Verdict {
+    fn signalled(
+        &mut self,
+        (epoch, at): (u64, Timestamp),
+        request: RequestId,
+        action: Action,
+        victim: &Victim,
+    ) -> Verdict {
         let case = self.cases.get_mut(&request).filter(|case| case.executing.is_some());
         let Some(case) = case else {
             return Err(Violation::of(Invariant::Approved, "signalled before `executing` was durable"));
@@ -336,8 +346,11 @@ impl Checker {
         if !case.signalled.insert(victim.pid) {
             return Err(Violation::of(Invariant::NeverTwice, "signalled a second time"));
         }
-        if case.executing != Some(epoch) {
+        let Some((_, decided_at)) = case.executing.filter(|(decided_by, _)| *decided_by == epoch) else {
             return Err(Violation::of(Invariant::NeverTwice, "signalled by another than who decided"));
+        };
+        if at.duration_since(decided_at) > DECISION_LASTS {
+            return Err(Violation::of(Invariant::AwayReactions, "signalled long after the decision"));
         }
         let same = |(shown_action, shown): &(Action, Vec<Victim>)| {
             *shown_action == action && shown.iter().any(|shown| victim.is_shown_by(shown))

@@ -6,7 +6,7 @@ use std::time::Duration;
 use killgate::ledger::record::time;
 use killgate::workflow::EngineExit;
 use killgate::workflow::ports::LedgerError;
-use tokio::time::sleep;
+use tokio::time::{advance, sleep};
 
 use crate::checker::{Checker, Invariant, Verdict, Violation};
 use crate::story::{Order, Story};
@@ -16,7 +16,7 @@ use crate::world::disk::Disk;
 use crate::world::facts::{Fact, Noted};
 use crate::world::faults::Faults;
 use crate::world::postgres::Change;
-use crate::world::{Process, World};
+use crate::world::{Process, State, World};
 
 /// What a bot is made of, under the given epoch.
 pub type MakePorts = fn(&World, u64) -> Ports;
@@ -168,6 +168,7 @@ async fn go_on(
                 return Ok(false);
             }
             Order::TakeOver => bot = start(world, make_ports).await?,
+            Order::Pause => pause(world, story).await,
         }
         if bot.has_ended() {
             fatal(bot.ended().await)?;
@@ -219,6 +220,28 @@ fn heal(world: &World, has_crowd: bool) {
         state.discord.gateway.reconnect();
         state.note(Fact::Healed);
     });
+}
+
+/// Nothing runs for a while. What happens at its beginning has still arrived.
+async fn pause(world: &World, story: &mut Story) {
+    let steps = |story: &mut Story| {
+        if !story.is_over() {
+            story.step(world, None, None);
+        }
+    };
+    steps(story);
+    world.with(|state| state.discord.gateway.give_up_sessions());
+    let (lasts, is_asleep) = story.long_pause();
+    if is_asleep {
+        world.with(|state| state.time.pass(lasts));
+    }
+    for _ in 0..2 {
+        steps(story);
+    }
+    if !is_asleep {
+        advance(lasts).await;
+    }
+    world.with(State::go_on_after_pause);
 }
 
 /// Nobody is there to hear what happens.

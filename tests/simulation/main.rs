@@ -14,7 +14,7 @@
 //! | 3 one outcome | tells a result twice; relies on the list of open requests beside the chain | the checker |
 //! | 4 durable | acts on a record that was not made durable | the checker |
 //! | 5 never twice | sends a signal again when no answer came; signals after its lease; believes a ledger that was set back | the checker |
-//! | 6 reactions from while it was away or blind | believes in reactions that were taken back; does not notice that it was blind; begins to read a card anew with each click | the checker |
+//! | 6 reactions from while it was away or blind | believes in reactions that were taken back; does not notice that it was blind, or paused; has a clock that stands still during a pause; begins to read a card anew with each click | the checker |
 //! | 7 one active | a deposed replica goes on recording; does not notice that another process took its card over; edits a card that may be another process's by now | the checker |
 //! | 8 inert | posts the query as the client wrote it | the checker |
 //! | 9 own card | knows a card by its number, after the ledger was emptied, or beside a second killgate | the checker |
@@ -173,6 +173,16 @@ fn a_ledger_that_was_set_back_and_is_believed_is_caught() {
 #[test]
 fn blindness_that_is_not_noticed_is_caught() {
     is_caught(broken::blindness_unnoticed, Invariant::AwayReactions);
+}
+
+#[test]
+fn a_pause_that_is_not_noticed_is_caught() {
+    is_caught(broken::pause_unnoticed, Invariant::AwayReactions);
+}
+
+#[test]
+fn a_signal_long_after_its_decision_is_caught() {
+    is_caught(broken::clock_stands_still, Invariant::AwayReactions);
 }
 
 #[test]

@@ -37,6 +37,8 @@ pub enum Order {
     Stop,
     /// Another bot takes over while this one still believes to be the active one.
     TakeOver,
+    /// The machine sleeps, or SIGSTOP and SIGCONT, for longer than Discord keeps a session.
+    Pause,
 }
 
 impl Story {
@@ -84,6 +86,11 @@ impl Story {
         Duration::from_millis(self.dice.u64(..longest))
     }
 
+    /// How long the processes are paused, and whether the machine sleeps, so that their timers stand still too.
+    pub fn long_pause(&mut self) -> (Duration, bool) {
+        (Duration::from_secs([50, 200, 900][self.dice.usize(..3)]), self.dice.bool())
+    }
+
     /// What happens to the second process.
     pub fn rival(&mut self, is_running: bool) -> Order {
         match self.rivals_dice.u8(..20) {
@@ -125,7 +132,8 @@ impl Story {
             }
             (75..84, ..) => world.with(|state| self.trouble_postgres(state)),
             (84..92, ..) => world.with(|state| self.trouble_the_rest(state)),
-            (92..94, ..) => world.with(|state| self.change_people(state)),
+            (92, ..) => world.with(|state| self.change_people(state)),
+            (93 | 99, ..) => return Order::Pause,
             (94..97, ..) => return Order::Kill,
             (97, ..) => return Order::Stop,
             (98, ..) => return Order::TakeOver,

@@ -1,11 +1,15 @@
 //! Each way in which the bot stops to see what people do: whoever denied, took back or approved meanwhile is heard before
 //! anything is executed.
 
+use std::time::Duration;
+
 use discord_sim::{Cut, Message, Permissions};
 use throwaway_postgres::SqlState;
 use throwaway_postgres::victim::Victim;
 
-use crate::environment::{APPROVE, DENY, TestEnv};
+use tokio::time::sleep;
+
+use crate::environment::{APPROVE, DENY, TestEnv, signal};
 
 /// An environment whose requests need two approvals, and whose channel is seen with the role `seer` only.
 async fn env_with_a_hidden_channel() -> TestEnv {
@@ -119,4 +123,48 @@ async fn before_a_session_that_is_not_resumed() {
         gateway().loses_sessions();
     };
     people_are_heard(&env, begin, async || gateway().recovers().await).await;
+}
+
+/// A stop that is longer than the gateway takes for a mere delay.
+const PAUSE: Duration = Duration::from_secs(7);
+
+#[tokio::test]
+async fn while_its_process_is_stopped() {
+    let env = TestEnv::start().await;
+    let denied = env.sleeping_session().await;
+    let denied_card = env.request_card("/terminate", denied.pid()).await;
+    let mut approved = env.sleeping_session().await;
+    let approved_card = env.request_card("/terminate", approved.pid()).await;
+    env.wait_for_event(1, "posted", 1).await;
+    env.wait_for_event(2, "posted", 1).await;
+
+    signal("STOP", env.bot_pid()).await;
+    // This still arrives. Then Discord gives the connection up, as it does when no heartbeat comes.
+    env.react("ben", &denied_card, APPROVE);
+    env.react("ben", &approved_card, APPROVE);
+    env.sim.gateway().loses_sessions();
+    env.sim.gateway().closes(4009);
+    env.person("ben").takes_back(&denied_card, APPROVE);
+    env.react("dora", &denied_card, DENY);
+    sleep(PAUSE).await;
+    signal("CONT", env.bot_pid()).await;
+
+    assert_eq!(approved.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    env.assert_outcome(2, &approved_card, "terminated", "Terminated").await;
+    env.assert_outcome(1, &denied_card, "denied", "Denied").await;
+    assert!(denied.still_alive().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_short_stop_of_the_process_delays_an_approval_only() {
+    let env = TestEnv::start().await;
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    env.wait_for_event(1, "posted", 1).await;
+    signal("STOP", env.bot_pid()).await;
+    env.react("ben", &card, APPROVE);
+    sleep(PAUSE).await;
+    signal("CONT", env.bot_pid()).await;
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
 }

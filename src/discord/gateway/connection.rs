@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -14,6 +14,7 @@ use super::connect::GatewaySocket;
 use super::decode::decode;
 use super::frame::{self, GatewayFrame, ReadyData, op};
 use super::heartbeat::Heartbeat;
+use super::pause::{LOOK_EVERY, PauseDetector};
 use super::session::{Disconnect, GatewaySession, ResumeState, stop_requested};
 use super::{GatewayEvent, endpoint};
 
@@ -26,6 +27,7 @@ pub(super) struct GatewayConnection<'a> {
     socket: GatewaySocket,
     stop: watch::Receiver<bool>,
     heartbeat: Option<Heartbeat>,
+    pauses: PauseDetector,
     /// The deadline for Hello, then for READY or RESUMED. `None` after that.
     start_deadline: Option<Instant>,
 }
@@ -37,7 +39,7 @@ impl<'a> GatewayConnection<'a> {
         stop: watch::Receiver<bool>,
     ) -> Self {
         let start_deadline = Some(Instant::now() + session.options.timeouts.hello);
-        Self { session, socket, stop, heartbeat: None, start_deadline }
+        Self { session, socket, stop, heartbeat: None, pauses: PauseDetector::start(), start_deadline }
     }
 
     /// Handles frames and sends heartbeats until the connection ends.
@@ -60,13 +62,17 @@ impl<'a> GatewayConnection<'a> {
             biased;
             () = stop_requested(&mut self.stop) => Err(Disconnect::Stopped),
             () = sleep_until_some(next_heartbeat) => self.send_heartbeat().await,
-            message = self.socket.next() => match message {
-                Some(Ok(Message::Text(text))) => self.handle_frame(&text).await,
-                Some(Ok(Message::Close(frame))) => Err(self.handle_close(frame.as_ref())),
-                Some(Ok(_)) => Ok(()),
-                Some(Err(error)) => Err(Disconnect::lost(format!("the connection broke: {error}"))),
-                None => Err(Disconnect::lost("the connection ended")),
-            },
+            message = self.socket.next() => {
+                // Before the message: it may be from before a pause.
+                self.look_for_pause().await?;
+                match message {
+                    Some(Ok(Message::Text(text))) => self.handle_frame(&text).await,
+                    Some(Ok(Message::Close(frame))) => Err(self.handle_close(frame.as_ref())),
+                    Some(Ok(_)) => Ok(()),
+                    Some(Err(error)) => Err(Disconnect::lost(format!("the connection broke: {error}"))),
+                    None => Err(Disconnect::lost("the connection ended")),
+                }
+            }
             // Checked after the socket: a frame that has arrived is handled before its deadline.
             () = sleep_until_some(ack_deadline) => {
                 Err(Disconnect::lost("Discord did not answer a heartbeat in time"))
@@ -74,7 +80,19 @@ impl<'a> GatewayConnection<'a> {
             () = sleep_until_some(self.start_deadline) => {
                 Err(Disconnect::lost("Discord did not start the session in time"))
             }
+            () = sleep(LOOK_EVERY) => self.look_for_pause().await,
         }
+    }
+
+    /// After a pause, asks Discord for a sign that the connection is alive.
+    async fn look_for_pause(&mut self) -> Result<(), Disconnect> {
+        let paused = self.pauses.look();
+        // A session that has not started yet is followed by a read of the reactions, or by what was missed.
+        let Some(paused) = paused.filter(|_| self.start_deadline.is_none()) else { return Ok(()) };
+        self.deliver(GatewayEvent::Paused { lasted: paused }).await?;
+        self.send_heartbeat().await?;
+        self.pauses.doubt(self.heartbeat.as_ref().map_or(1, Heartbeat::unacknowledged));
+        Ok(())
     }
 
     async fn handle_frame(&mut self, text: &str) -> Result<(), Disconnect> {
@@ -92,7 +110,7 @@ impl<'a> GatewayConnection<'a> {
                 if let Some(heartbeat) = &mut self.heartbeat {
                     heartbeat.mark_acknowledged();
                 }
-                Ok(())
+                if self.pauses.acknowledge() { self.deliver(GatewayEvent::Resumed).await } else { Ok(()) }
             }
             op::HELLO => self.handle_hello(&frame).await,
             op::RECONNECT => Err(Disconnect::lost("Discord asked to reconnect")),

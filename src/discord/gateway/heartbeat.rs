@@ -12,6 +12,7 @@ pub(super) struct Heartbeat {
     next_at: Instant,
     /// The deadline for the acknowledgement of the oldest heartbeat that is not acknowledged.
     ack_deadline: Option<Instant>,
+    unacknowledged: u32,
 }
 
 impl Heartbeat {
@@ -24,6 +25,7 @@ impl Heartbeat {
             ack_timeout,
             next_at: Instant::now() + jitter.between(Duration::ZERO, interval),
             ack_deadline: None,
+            unacknowledged: 0,
         }
     }
 
@@ -36,10 +38,17 @@ impl Heartbeat {
         let now = Instant::now();
         self.next_at = now + self.interval;
         self.ack_deadline.get_or_insert(now + self.ack_timeout);
+        self.unacknowledged = self.unacknowledged.saturating_add(1);
     }
 
     pub(super) fn mark_acknowledged(&mut self) {
         self.ack_deadline = None;
+        self.unacknowledged = self.unacknowledged.saturating_sub(1);
+    }
+
+    /// How many heartbeats were sent and not acknowledged.
+    pub(super) fn unacknowledged(&self) -> u32 {
+        self.unacknowledged
     }
 
     pub(super) fn ack_deadline(&self) -> Option<Instant> {

@@ -9,7 +9,7 @@
 //! | `connect` | TCP, TLS and the WebSocket upgrade |
 //! | `endpoint` | which gateway URLs are trusted |
 //! | `frame`, `decode`, `guild_event`, `channel_event` | frames; events; events about a guild; events about its channels |
-//! | `heartbeat` | the next heartbeat |
+//! | `heartbeat`, `pause` | the next heartbeat; whether a connection can be believed after a pause of this process |
 //! | `close`, `error` | the meaning of close codes; fatal errors |
 //!
 //! [`GatewayHandle::start`] starts a task that keeps one session with Discord alive while the process runs. It yields
@@ -44,7 +44,10 @@ mod frame;
 mod guild_event;
 mod heartbeat;
 mod options;
+mod pause;
 mod session;
+
+use std::time::Duration;
 
 use crate::discord::api::{ApiClient, WithId};
 pub use channel_event::{ChannelEvent, ChannelInfo};
@@ -66,8 +69,10 @@ use tokio_tungstenite::tungstenite::Message;
 pub enum GatewayEvent {
     /// A new session started. The events since the previous one are lost.
     Ready,
-    /// The session was resumed. All missed events have been yielded before.
+    /// The session was resumed, or is alive after a pause. All missed events have been yielded before.
     Resumed,
+    /// This process was paused. Until [`Resumed`](Self::Resumed) or [`Disconnected`](Self::Disconnected), events may be old.
+    Paused { lasted: Duration },
     /// An event that passed the filter.
     Event(Box<Event>),
     /// An interaction that does not decode. Somebody waits for its answer.

@@ -1,8 +1,8 @@
 //! The file, and the lock that lets only one running killgate use it.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::error::SqliteOpenError;
@@ -12,8 +12,14 @@ use super::error::SqliteOpenError;
 pub(super) struct LockedFile {
     /// The canonical path of the file.
     pub(super) path: PathBuf,
-    _lock: File,
+    lock: File,
 }
+
+/// The files of an open ledger, to notice when their names lead elsewhere.
+pub(super) struct OpenFiles(Vec<(PathBuf, FileNumber)>);
+
+/// A device and the number of a file on it.
+type FileNumber = (u64, u64);
 
 impl LockedFile {
     /// Locks the file, or creates it first.
@@ -22,6 +28,35 @@ impl LockedFile {
         // For writing, because SQLite would open a file on a read-only disk without an error.
         lock(path, OpenOptions::new().read(true).write(true))
     }
+
+    /// The locked file and its write-ahead log, which must exist.
+    pub(super) fn open_files(&self) -> io::Result<OpenFiles> {
+        let log = beside(&self.path, "-wal");
+        let log_number = file_number(&log.metadata()?);
+        Ok(OpenFiles(vec![(self.path.clone(), file_number(&self.lock.metadata()?)), (log, log_number)]))
+    }
+}
+
+impl OpenFiles {
+    /// Fails when one of them was moved, deleted or replaced: what is written to it would be lost at the next start. SQLite checks that
+    /// for its rollback journal, but not for its write-ahead log (`databaseIsUnmoved` in its source).
+    pub(super) fn verify_in_place(&self) -> Result<(), String> {
+        let is_moved = |(path, number): &&(PathBuf, FileNumber)| {
+            path.metadata().map_or(true, |metadata| file_number(&metadata) != *number)
+        };
+        match self.0.iter().find(is_moved) {
+            None => Ok(()),
+            Some((path, _)) => Err(format!(
+                "the file {} was moved, deleted or replaced while killgate runs, so it records nothing more: put the file back, or \
+                 restart killgate to go on with the one that is there",
+                path.display()
+            )),
+        }
+    }
+}
+
+fn file_number(metadata: &Metadata) -> FileNumber {
+    (metadata.dev(), metadata.ino())
 }
 
 /// The canonical path of a file that no running killgate holds. Fails with [`SqliteOpenError::Held`] when one does. Creates
@@ -39,7 +74,7 @@ fn lock(path: &Path, options: &OpenOptions) -> Result<LockedFile, SqliteOpenErro
     let path = path.canonicalize().map_err(|source| SqliteOpenError::file(path, "open", source))?;
     let file = options.open(&path).map_err(|source| SqliteOpenError::file(&path, "open", source))?;
     match file.try_lock() {
-        Ok(()) => Ok(LockedFile { path, _lock: file }),
+        Ok(()) => Ok(LockedFile { path, lock: file }),
         Err(TryLockError::WouldBlock) => Err(SqliteOpenError::Held { path }),
         Err(TryLockError::Error(source)) => Err(SqliteOpenError::file(&path, "lock", source)),
     }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 use tracing::{debug, warn};
 
 use super::error::{SqliteOpenError, not_committed, not_recorded};
-use super::file::LockedFile;
+use super::file::{LockedFile, OpenFiles};
 use super::schema;
 use crate::domain::event::{LedgerEntry, Recorded};
 use crate::domain::ids::RequestId;
@@ -37,6 +37,7 @@ pub(super) struct SqliteStore {
     trial: Connection,
     /// Writes and probes since the last checkpoint.
     writes_since_checkpoint: usize,
+    files: OpenFiles,
     /// Dropped last, so that the lock outlives the connections.
     _lock: LockedFile,
 }
@@ -60,9 +61,14 @@ impl SqliteStore {
         for connection in [&connection, &trial] {
             connection.busy_timeout(WRITE_LOCK_TIMEOUT).map_err(failed())?;
         }
+        // Creates the log, unless there is one.
+        write_trial(&trial).map_err(failed())?;
+        let files =
+            lock.open_files().map_err(|source| SqliteOpenError::file(path, "open the log of", source))?;
         Ok(Self {
             connection,
             trial,
+            files,
             // The first checkpoint follows at once, for a log that an earlier process left.
             writes_since_checkpoint: WRITES_PER_CHECKPOINT,
             _lock: lock,
@@ -81,6 +87,7 @@ impl SqliteStore {
     }
 
     fn transact(&mut self, writes: Vec<LedgerWrite>) -> Result<Vec<WriteResult>, TransactionError> {
+        self.files.verify_in_place().map_err(TransactionError::Moved)?;
         let mut transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -99,6 +106,7 @@ impl SqliteStore {
         let began = Instant::now();
         transaction.commit().map_err(TransactionError::at_commit)?;
         debug!(took = ?began.elapsed(), "committed");
+        self.files.verify_in_place().map_err(TransactionError::Moved)?;
         Ok(results)
     }
 
@@ -124,6 +132,7 @@ impl SqliteStore {
     pub(super) fn probe(&mut self) -> Result<(), LedgerError> {
         // It adds a page to the log, like any other write.
         self.writes_since_checkpoint += 1;
+        self.files.verify_in_place().map_err(|why| LedgerError::NotRecorded(anyhow::anyhow!(why)))?;
         if write_trial(&self.trial).map_err(not_recorded)? {
             return Ok(());
         }
@@ -143,6 +152,8 @@ enum TransactionError {
     Before(Arc<rusqlite::Error>),
     AtCommit(Arc<rusqlite::Error>),
     Aborted(Arc<LedgerError>),
+    /// What was written is not in the file that the next start opens.
+    Moved(String),
 }
 
 impl TransactionError {
@@ -158,6 +169,7 @@ impl TransactionError {
         match self {
             Self::Before(error) => not_recorded(Arc::clone(error)),
             Self::AtCommit(error) => not_committed(Arc::clone(error)),
+            Self::Moved(why) => LedgerError::NotRecorded(anyhow::anyhow!(why.clone())),
             Self::Aborted(error) => LedgerError::NotRecorded(
                 anyhow::Error::new(Arc::clone(error))
                     .context("SQLite rolled back the transaction that contained it"),

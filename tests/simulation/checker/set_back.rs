@@ -25,7 +25,9 @@ impl Checker {
                         .insert(id, Case { executing: None, card: None, ended: None, is_set_back, ..known });
                 }
                 RequestEvent::Posted { message } => self.change(id, |case| case.card = Some(*message)),
-                RequestEvent::Executing { .. } => self.change(id, |case| case.executing = Some(0)),
+                RequestEvent::Executing { .. } => {
+                    self.change(id, |case| case.executing = Some((0, recorded.entry().at)));
+                }
                 RequestEvent::Finished(ending) => self.change(id, |case| {
                     case.ended = Some(ending.clone());
                     case.is_set_back = false;

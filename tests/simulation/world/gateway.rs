@@ -57,6 +57,8 @@ enum Connection {
     Resumable,
     /// What happens now is never told.
     Lost,
+    /// The same, and the bot does not know yet: its process is paused.
+    GivenUp,
 }
 
 /// What an event is about, for the checker.
@@ -139,9 +141,10 @@ impl Gateway {
     /// The connections are back, and the bots see the channel again.
     pub fn reconnect(&mut self) {
         self.blindness = None;
-        for session in self.sessions.values_mut() {
+        let sessions = self.sessions.values_mut();
+        for session in sessions.filter(|session| session.connection != Connection::GivenUp) {
             match session.connection {
-                Connection::Up => {}
+                Connection::Up | Connection::GivenUp => {}
                 Connection::Blind(blindness) => {
                     let missed = match blindness {
                         Blindness::Roles => EngineInput::EventsMissed,
@@ -161,6 +164,28 @@ impl Gateway {
             session.connection = Connection::Up;
             session.wake.notify_one();
         }
+    }
+
+    /// Discord gives up the sessions of processes that do not answer. What it has sent until now is still read afterwards.
+    pub fn give_up_sessions(&mut self) {
+        for session in self.sessions.values_mut().filter(|session| session.connection == Connection::Up) {
+            session.connection = Connection::GivenUp;
+        }
+    }
+
+    /// The processes go on, read what has arrived, and connect anew. Returns whose sessions were given up.
+    fn go_on(&mut self) -> Vec<u64> {
+        let given_up =
+            self.sessions.iter_mut().filter(|(_, session)| session.connection == Connection::GivenUp);
+        let given_up = given_up.map(|(epoch, session)| {
+            // The gateway notices the pause before it reads on, and later that the connection has ended.
+            session.waiting.push_front(connection_event(EngineInput::EventsInterrupted));
+            session.waiting.push_back(gap(self.seen));
+            session.connection = self.blindness.map_or(Connection::Up, Connection::Blind);
+            session.wake.notify_one();
+            *epoch
+        });
+        given_up.collect()
     }
 
     pub(super) fn deliver(
@@ -187,6 +212,16 @@ impl Gateway {
     pub(super) fn has_been_heard(&self, epoch: u64) -> bool {
         let inbox = self.sessions.get(&epoch).map(|session| &session.inbox);
         inbox.is_some_and(|inbox| inbox.capacity() == inbox.max_capacity())
+    }
+}
+
+impl State {
+    /// The processes were paused for so long that nobody can know what people did meanwhile, and they can notice that at once.
+    pub fn go_on_after_pause(&mut self) {
+        let Seen { reacted, removed } = self.discord.gateway.seen;
+        for epoch in self.discord.gateway.go_on() {
+            self.note(Fact::HeardOfGap { epoch, reacted, removed });
+        }
     }
 }
 
@@ -263,7 +298,7 @@ fn next(state: &mut State, epoch: u64) -> Option<Event> {
             }
             waiting.pop_front()
         }
-        Connection::Resumable | Connection::Lost => None,
+        Connection::Resumable | Connection::Lost | Connection::GivenUp => None,
     }
 }
 

@@ -1,0 +1,67 @@
+//! Whether a connection can be believed after this process was paused (SIGSTOP, `docker pause`, a machine that slept).
+//!
+//! What Discord sent before the pause is still read afterwards, also from a connection that Discord has given up meanwhile:
+//! people may have taken back what it says, and added what it never will. A heartbeat that Discord acknowledges after the pause
+//! shows that the connection is alive. All earlier events were read before that acknowledgement.
+
+use std::time::Duration;
+
+use crate::common::uptime::uptime;
+
+/// How often a connection looks at the clock.
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// A longer time without a look is a pause. Much shorter than Discord keeps a connection without heartbeats (41 s).
+const PAUSED_AFTER: Duration = Duration::from_secs(5);
+
+/// Notices pauses, and when the connection is believed again.
+pub(super) struct PauseDetector {
+    looked_at: Duration,
+    /// How many acknowledgements are missing until the connection is believed. Zero while it is.
+    missing: u32,
+}
+
+impl PauseDetector {
+    pub(super) fn start() -> Self {
+        Self { looked_at: uptime(), missing: 0 }
+    }
+
+    /// Looks at the clock. Returns how long the process was paused since the last look, if it was.
+    pub(super) fn look(&mut self) -> Option<Duration> {
+        self.look_at(uptime())
+    }
+
+    fn look_at(&mut self, now: Duration) -> Option<Duration> {
+        let since = now.saturating_sub(std::mem::replace(&mut self.looked_at, now));
+        (since > PAUSED_AFTER).then_some(since)
+    }
+
+    /// A pause was noticed, and a heartbeat was sent after it. `unacknowledged` heartbeats wait for an answer, with this one.
+    pub(super) fn doubt(&mut self, unacknowledged: u32) {
+        self.missing = unacknowledged;
+    }
+
+    /// Discord acknowledged a heartbeat. Returns whether the connection is believed again since now.
+    pub(super) fn acknowledge(&mut self) -> bool {
+        let was_in_doubt = self.missing > 0;
+        self.missing = self.missing.saturating_sub(1);
+        was_in_doubt && self.missing == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_heartbeat_that_was_sent_after_a_pause_ends_the_doubt() {
+        let mut pauses = PauseDetector { looked_at: Duration::ZERO, missing: 0 };
+        assert_eq!(pauses.look_at(LOOK_EVERY), None);
+        let paused = Duration::from_mins(5);
+        assert_eq!(pauses.look_at(LOOK_EVERY + paused), Some(paused));
+        // The acknowledgement of the earlier heartbeat arrived before the pause, and is read after it.
+        pauses.doubt(2);
+        assert!(!pauses.acknowledge());
+        assert!(pauses.acknowledge());
+        assert!(!pauses.acknowledge(), "it was believed already");
+    }
+}
