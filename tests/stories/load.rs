@@ -111,15 +111,29 @@ async fn a_reader_of_both_outputs_that_stalls_keeps_no_stop_from_ending() {
             // Nobody waits for the answers.
             let _ = env.person("ana").in_channel(&channel).types("/sessions").send_off();
         }
-        let metrics = reqwest::get(format!("http://{http}/metrics")).await?.text().await?;
-        let dropped = metrics.lines().find_map(|line| line.strip_prefix("killgate_log_lines_dropped_total "));
-        Ok(dropped.filter(|dropped| *dropped != "0").map(drop))
+        Ok((dropped_lines(&http).await? != "0").then_some(()))
     })
     .await
     .unwrap();
     let asked = Instant::now();
     assert!(env.stop_bot().await.success());
     assert!(asked.elapsed() < STOP_LIMIT, "{:?}", asked.elapsed());
+}
+
+#[tokio::test]
+async fn lines_that_a_log_without_a_reader_loses_are_counted_and_delay_nothing() {
+    let http = free_address();
+    let mut env = TestEnv::builder().http(&http).start_without_bot().await;
+    let (reader, pipe) = std::io::pipe().unwrap();
+    env.set_output(pipe);
+    env.start_bot().await;
+    assert_eq!(dropped_lines(&http).await.unwrap(), "0");
+    drop(reader);
+    approve_and_see_it_end(&env).await;
+    eventually("the lines are counted", async || Ok((dropped_lines(&http).await? != "0").then_some(())))
+        .await
+        .unwrap();
+    assert!(env.stop_bot().await.success());
 }
 
 #[tokio::test]
@@ -132,6 +146,13 @@ async fn a_reader_of_the_log_that_stalls_keeps_no_failed_start_from_ending() {
     env.set_output(pipe);
     env.launch_bot();
     assert_eq!(env.wait_for_exit().await.code(), Some(1));
+}
+
+/// How many log lines were dropped, according to the metrics.
+async fn dropped_lines(http: &str) -> reqwest::Result<String> {
+    let metrics = reqwest::get(format!("http://{http}/metrics")).await?.text().await?;
+    let dropped = metrics.lines().find_map(|line| line.strip_prefix("killgate_log_lines_dropped_total "));
+    Ok(dropped.expect("the metric").to_owned())
 }
 
 /// Writes until nothing more fits: further writes wait for the reader.
