@@ -168,31 +168,3 @@ async fn approve_and_see_it_end(env: &TestEnv) {
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
     env.assert_outcome(1, &card, "terminated", "Terminated").await;
 }
-
-#[tokio::test]
-async fn a_report_tells_what_happened_to_one_request() {
-    let env = TestEnv::start().await;
-    approve_and_see_it_end(&env).await;
-    let output = env.run_killgate(&["audit", "report", "--request", "1"]).await;
-    assert!(output.status.success(), "{output:?}");
-    let report = String::from_utf8(output.stdout).unwrap();
-    let ben = env.person("ben").id();
-    for part in [
-        "# Request 1\n",
-        "- Outcome: terminated\n",
-        &format!("| approved | {ben} |"),
-        &format!("| executing |  | approved by {ben} |"),
-        "pg\\_sleep(?)",
-    ] {
-        assert!(report.contains(part), "{part} is missing:\n{report}");
-    }
-    for record in env.ledger().await {
-        let hash = record["hash"].as_str().unwrap();
-        assert!(report.contains(hash), "{report}");
-    }
-
-    let none = env.run_killgate(&["audit", "report", "--request", "2"]).await;
-    assert_eq!(none.status.code(), Some(1));
-    let error = String::from_utf8(none.stderr).unwrap();
-    assert_eq!(error, "killgate: the ledger has no request 2\n");
-}

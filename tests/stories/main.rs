@@ -67,6 +67,7 @@ mod reminding;
 #[path = "../replay/mod.rs"]
 mod replay;
 mod replicas;
+mod reports;
 mod requesting;
 mod secrets;
 mod several;
