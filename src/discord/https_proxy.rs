@@ -20,6 +20,7 @@ pub struct HttpsProxy {
 impl HttpsProxy {
     /// Reads the two variables. The error says what is wrong, without the URL, which may contain a password.
     pub fn parse(https_proxy: &str, no_proxy: &str) -> Result<Self, &'static str> {
+        let https_proxy = https_proxy.trim();
         let with_scheme = if https_proxy.contains("://") {
             https_proxy.to_owned()
         } else {
@@ -31,7 +32,16 @@ impl HttpsProxy {
         }
         let host = url.host_str().ok_or("it names no host")?;
         let address = format!("{host}:{}", url.port().unwrap_or(80));
-        Ok(Self { url: with_scheme.into(), no_proxy: no_proxy.to_owned(), address })
+        // The matcher reads a stricter form of URLs than people write: without `^`, for example, and in ASCII.
+        if Matcher::builder()
+            .https(url.as_str())
+            .build()
+            .intercept(&Uri::from_static("https://any"))
+            .is_none()
+        {
+            return Err("its host contains characters that a proxy's cannot");
+        }
+        Ok(Self { url: url.as_str().into(), no_proxy: no_proxy.to_owned(), address })
     }
 
     /// Whether connections to the https or wss `url` go through the proxy.
@@ -49,11 +59,35 @@ impl HttpsProxy {
         matcher.build().intercept(&destination)
     }
 
-    /// The same, for the client of the REST API.
+    /// What went wrong with a connection through the proxy, whose error has this chain of causes, and what to do.
+    pub(super) fn explain(&self, causes: &str) -> String {
+        match TUNNEL_FAILURES.iter().find(|(text, _)| causes.contains(text)) {
+            Some((_, meaning)) => format!("the proxy {self} {meaning}"),
+            None => format!("{causes}, through the proxy {self}: check that it runs, or correct HTTPS_PROXY"),
+        }
+    }
+
+    /// The address, the credentials and the exemptions, for the client of the REST API.
     pub(super) fn for_rest_api(&self) -> reqwest::Result<Proxy> {
         Ok(Proxy::https(self.url.expose_secret())?.no_proxy(NoProxy::from_string(&self.no_proxy)))
     }
 }
+
+/// What the texts of hyper-util's errors have in common. The type is private.
+const TUNNEL_FAILURES: [(&str, &str); 3] = [
+    (
+        "tunnel error: proxy authorization required",
+        "requires credentials, or does not accept those it was given (407): correct user and password in HTTPS_PROXY",
+    ),
+    (
+        "tunnel error: unsuccessful",
+        "refuses to connect to this host and port: allow it there, or correct HTTPS_PROXY and NO_PROXY",
+    ),
+    (
+        "tunnel error: unexpected end of file",
+        "closed the connection without an answer: check that it is an HTTP proxy, or correct HTTPS_PROXY",
+    ),
+];
 
 /// The proxy's host and port, for people.
 impl fmt::Display for HttpsProxy {
@@ -93,11 +127,33 @@ mod tests {
     }
 
     #[test]
+    fn characters_that_people_write_in_credentials_reach_the_proxy() {
+        let gateway = Url::parse("wss://gateway.discord.gg/?v=10").expect("a URL");
+        // The credentials are `me:pa^ss`, `me:a@b:c^d` and so on, in base64 (RFC 7617).
+        for (written, credentials) in [
+            (" http://me:pa^ss@p:3128\r", "bWU6cGFec3M="),
+            ("me:pa^ss@p:3128 ", "bWU6cGFec3M="),
+            ("http://me:a%40b%3Ac%5Ed@p:3128", "bWU6YUBiOmNeZA=="),
+            ("http://me:{a|b}@p:3128", "bWU6e2F8Yn0="),
+            ("http://me:pä@p:3128", "bWU6cMOk"),
+            ("http://me:50%@p:3128", "bWU6NTAl"),
+        ] {
+            let proxy = HttpsProxy::parse(written, "").expect(written);
+            assert_eq!(proxy.to_string(), "p:3128");
+            let intercept = proxy.intercept(&gateway).expect(written);
+            assert_eq!(intercept.uri(), "http://p:3128/");
+            let header = intercept.basic_auth().expect(written);
+            assert_eq!(header, &format!("Basic {credentials}"), "{written}");
+        }
+    }
+
+    #[test]
     fn an_unusable_proxy_is_refused_without_repeating_its_password() {
         for (url, error) in [
             ("socks5://me:secret@proxy", "it is not an http:// URL"),
             ("https://me:secret@proxy", "it is not an http:// URL"),
             ("http://me:secret@", "it is not a URL"),
+            ("http://me:secret@pro{xy", "its host contains characters that a proxy's cannot"),
         ] {
             assert_eq!(HttpsProxy::parse(url, "").err(), Some(error), "{url}");
         }

@@ -7,6 +7,7 @@ use std::io::Write;
 use anyhow::Context as _;
 use serde::Deserialize;
 
+use crate::domain::event::Recorded;
 use crate::domain::ids::RequestId;
 use crate::domain::timestamp::Timestamp;
 use crate::ledger::hash_chain::{self, ChainError, ChainTail};
@@ -62,6 +63,16 @@ pub fn export(
 /// Verifies the chain. `expect` is the hash of a record from an earlier verification. It proves what the chain alone
 /// cannot: that its end was not cut off or rewritten.
 pub fn verify(reader: &mut dyn LedgerReader, expect: Option<&str>) -> anyhow::Result<ChainVerification> {
+    verify_each(reader, expect, |_| ())
+}
+
+/// The same, and shows each record to `visit`, also those that are appended meanwhile. Only the result says whether they
+/// may be relied on.
+pub fn verify_each(
+    reader: &mut dyn LedgerReader,
+    expect: Option<&str>,
+    mut visit: impl FnMut(Recorded),
+) -> anyhow::Result<ChainVerification> {
     // Read first, because records may be appended meanwhile.
     let (acknowledged, listed) = tail_and_pending(reader).context("the ledger cannot be read")?;
     let mut tail = ChainTail::default();
@@ -109,6 +120,7 @@ pub fn verify(reader: &mut dyn LedgerReader, expect: Option<&str>) -> anyhow::Re
                 unlisted = wrongly_listed(&listed, &open, &without_end, seq);
             }
             has_expected |= expect.is_some_and(|hash| hash.eq_ignore_ascii_case(&tail.hash));
+            visit(recorded);
         }
     }
     // A record and the end of the chain are written together.

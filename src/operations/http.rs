@@ -113,6 +113,8 @@ async fn serve_connection(stream: TcpStream, server: Arc<HttpServer>) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .keep_alive(false)
+        // A client that has nothing more to send may say so (`nc -N`), and still reads its answer.
+        .half_close(true)
         .max_buf_size(MAX_BUFFER_BYTES)
         .serve_connection(TokioIo::new(stream), respond);
     // What goes wrong on a connection concerns only its client.

@@ -9,7 +9,7 @@ use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gau
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::time::sleep;
 use tracing::warn;
-use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::filter::{LevelFilter, ParseError, Targets};
 use tracing_subscriber::fmt;
@@ -17,6 +17,7 @@ use tracing_subscriber::fmt::format::{DefaultFields, FormatFields, JsonFields, W
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
+use super::dropped_lines::{CountingWriter, DroppedLines, FailedWrites};
 use super::json_lines::JsonLines;
 use super::panics;
 use super::reload::CONFIG_RELOADS;
@@ -47,7 +48,7 @@ const UPKEEP_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The log. When it is dropped, the waiting lines are written, unless the reader has stalled for a second.
 pub struct LogOutput {
-    dropped_lines: ErrorCounter,
+    dropped_lines: DroppedLines,
     writer: Option<WorkerGuard>,
 }
 
@@ -63,12 +64,14 @@ impl Drop for LogOutput {
 /// own writes them, so that a reader that stalls delays nothing.
 #[must_use = "lines are written until it is dropped"]
 pub fn log_to_stderr(format: LogFormat) -> LogOutput {
+    let failed = FailedWrites::default();
     let (writer, guard) = NonBlockingBuilder::default()
         .lossy(true)
         .buffered_lines_limit(MAX_WAITING_LINES)
         .thread_name("log")
-        .finish(std::io::stderr());
-    let output = LogOutput { dropped_lines: writer.error_counter(), writer: Some(guard) };
+        .finish(CountingWriter { inner: std::io::stderr(), failed: failed.clone() });
+    let dropped_lines = DroppedLines { without_place: writer.error_counter(), failed };
+    let output = LogOutput { dropped_lines, writer: Some(guard) };
     let (filter, error) = read_filter(std::env::var("RUST_LOG").ok().as_deref());
     let lines = fmt::layer()
         .with_writer(writer)
@@ -121,14 +124,13 @@ pub async fn run_upkeep(metrics: Metrics) {
 #[derive(Clone)]
 pub struct Metrics {
     prometheus: PrometheusHandle,
-    dropped_lines: ErrorCounter,
+    dropped_lines: DroppedLines,
 }
 
 impl Metrics {
     /// All metrics as Prometheus text.
     pub fn render(&self) -> String {
-        let dropped = u64::try_from(self.dropped_lines.dropped_lines()).unwrap_or(u64::MAX);
-        counter!(LOG_LINES_DROPPED).absolute(dropped);
+        counter!(LOG_LINES_DROPPED).absolute(self.dropped_lines.count());
         self.prometheus.render()
     }
 }
@@ -154,7 +156,10 @@ pub fn start_metrics(log: &LogOutput) -> anyhow::Result<Metrics> {
     describe_gauge!("killgate_ledger_writable", "1 if this replica is active and its ledger is writable.");
     describe_gauge!("killgate_active", "1 on the active replica.");
     describe_counter!(CONFIG_RELOADS, "Reloads of the configuration, by result: ok or failed.");
-    describe_counter!(LOG_LINES_DROPPED, "Log lines that were dropped because standard error was not read.");
+    describe_counter!(
+        LOG_LINES_DROPPED,
+        "Log lines that were dropped because standard error was not read or could not be written."
+    );
     describe_gauge!("killgate_build_info", "Always 1; the version is in its label.");
     register_all();
     Ok(Metrics { prometheus, dropped_lines: log.dropped_lines.clone() })

@@ -12,7 +12,7 @@
 //! | `process_limits` | no core dumps; enough file descriptors |
 //! | `check`, `audit`, `report`, `health` | the other commands |
 //! | `ledger_tools` | opens the ledger for the commands of `killgate audit` |
-//! | `logging`, `json_lines`, `panics` | logs and metrics |
+//! | `logging`, `json_lines`, `dropped_lines`, `panics` | logs and metrics |
 //! | `standard_output` | prints what the commands say |
 //! | `http`, `readiness` | `/healthz`, `/readyz`, `/metrics` |
 
@@ -22,6 +22,7 @@ pub mod audit;
 pub mod check;
 pub mod clock;
 pub mod degraded;
+mod dropped_lines;
 pub mod health;
 pub mod held_ledger;
 pub mod http;

@@ -2,37 +2,28 @@
 
 use std::fmt::Write as _;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 
+use super::audit;
 use crate::discord::sanitize::plain;
 use crate::domain::event::{BackendResolution, Recorded, RequestDetails, RequestEvent, Resolution};
 use crate::domain::ids::{RequestId, UserId};
-use crate::ledger::hash_chain::ChainTail;
 use crate::ledger::reader::LedgerReader;
 use crate::ledger::record::time;
 
 /// The report on a request; `None` when the ledger has none with this number.
 ///
 /// # Errors
-/// A ledger that cannot be read, or whose chain is broken: a report must not rest on it.
+/// A ledger that cannot be read, or that is not intact: a report must not rest on it.
 pub fn report(reader: &mut dyn LedgerReader, request: RequestId) -> anyhow::Result<Option<String>> {
-    let mut tail = ChainTail::default();
     let mut records = Vec::new();
-    loop {
-        let rows = reader.records_after(tail.seq).context("the ledger cannot be read")?;
-        if rows.is_empty() {
-            break;
+    let verdict = audit::verify_each(reader, None, |record| {
+        if record.entry().request == Some(request) {
+            records.push(record);
         }
-        for row in rows {
-            match tail.follow(row.seq, &row.line) {
-                Ok(record) if record.entry().request == Some(request) => records.push(record),
-                Ok(_) => {}
-                Err(error) => bail!(
-                    "the ledger is broken at record {}: {error}. `killgate audit verify` says more",
-                    row.seq
-                ),
-            }
-        }
+    })?;
+    if !verdict.is_intact() {
+        bail!("the ledger cannot be relied on, so there is no report: {verdict}");
     }
     Ok((!records.is_empty()).then(|| markdown(request, &records)))
 }
@@ -92,9 +83,11 @@ fn request_section(details: &RequestDetails) -> String {
 
 fn result_section(resolution: &Resolution) -> String {
     let mut text = format!(
-        "## Result\n\n- Outcome: {}\n- Detail: {}\n- Waiters released: {}\n\n",
+        "## Result\n\n- Outcome: {}\n- Signal sent: {}\n- Detail: {}\n- PostgreSQL: {}\n- Waiters released: {}\n\n",
         resolution.outcome.name(),
+        sent(resolution.signal_sent),
         cell(&resolution.detail),
+        optional(resolution.postgres.as_deref()),
         resolution.waiters_released.map_or_else(|| "not known".to_owned(), |waiters| waiters.to_string()),
     );
     if !resolution.backends.is_empty() {
@@ -113,17 +106,20 @@ fn backend_row(backend: &BackendResolution) -> String {
     let cells = [
         backend.pid.to_string(),
         backend.outcome.name().to_owned(),
-        match backend.signal_sent {
-            Some(true) => "yes",
-            Some(false) => "no",
-            None => "not known",
-        }
-        .to_owned(),
+        sent(backend.signal_sent).to_owned(),
         backend.elapsed.map_or_else(String::new, |elapsed| format!("{} ms", elapsed.as_millis())),
         cell(&backend.detail),
         optional(backend.postgres.as_deref()),
     ];
     format!("| {} |\n", cells.join(" | "))
+}
+
+fn sent(signal_sent: Option<bool>) -> &'static str {
+    match signal_sent {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "not known",
+    }
 }
 
 /// The event, the person and the detail of a record.
@@ -160,7 +156,7 @@ fn optional(text: Option<&str>) -> String {
 fn cell(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in plain(text, usize::MAX).as_str().chars() {
-        if r"\`*_|<>[]#@!~".contains(character) {
+        if r"\`*_|<>[]#@!~&$".contains(character) {
             safe.push('\\');
         }
         safe.push(character);

@@ -17,6 +17,7 @@ use super::edit_throttle::EditThrottle;
 use super::explanations::PendingExplanations;
 use super::health::EngineHealth;
 use super::input::EngineInput;
+use super::ledger_alerts::LedgerAlerts;
 use super::log;
 use super::monitor::OBSERVE_EVERY;
 use super::open_request::{ChannelLook, OpenRequest};
@@ -86,6 +87,7 @@ pub struct Engine {
     /// Targets of which a snapshot is being taken.
     pub(super) observing: BTreeSet<String>,
     pub(super) is_ledger_failing: bool,
+    ledger_alerts: LedgerAlerts,
     pub(super) is_stopping: bool,
 }
 
@@ -127,6 +129,7 @@ impl Engine {
             deferred: VecDeque::new(),
             observing: BTreeSet::new(),
             is_ledger_failing: false,
+            ledger_alerts: LedgerAlerts::default(),
             is_stopping: false,
         };
         engine.resume(&undelivered, InterruptedExecution::MaybeSignalled);
@@ -197,7 +200,8 @@ impl Engine {
                 }
                 Err(error) => {
                     error!(?error, "the ledger failed; nothing is decided until it works again");
-                    if !std::mem::replace(&mut self.is_ledger_failing, true) {
+                    self.is_ledger_failing = true;
+                    if self.ledger_alerts.fail(Instant::now()) {
                         self.alert_channels(&ChannelAlert::LedgerDown);
                     }
                 }
@@ -268,7 +272,9 @@ impl Engine {
         self.store = store;
         self.is_ledger_failing = false;
         info!("the ledger works again");
-        self.alert_channels(&ChannelAlert::LedgerBack);
+        if self.ledger_alerts.recover(Instant::now()) {
+            self.alert_channels(&ChannelAlert::LedgerBack);
+        }
         self.resume(&undelivered, InterruptedExecution::NotSignalled);
         // Reactions were not handled meanwhile.
         self.read_all_reactions();

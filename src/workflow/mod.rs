@@ -14,6 +14,7 @@
 //! | `another_process` | what the engine does when another process acts with the same token |
 //! | `health` | what keeps requests from being decided |
 //! | `pauses` | notices that the process did not run for a while |
+//! | `health`, `ledger_alerts` | what keeps requests from being decided; when people are told that the ledger fails |
 //! | `creation` | turns a command into a request, or refuses it |
 //! | `reactions`, `card_search` | what people do to cards; which card a message is |
 //! | `reaction_reads`, `reaction_reader`, `member_lookup` | what is known of the reactions on a card; reading those that may be unseen; who people are in the guild now |
@@ -39,6 +40,7 @@ mod explanations;
 pub mod handle;
 mod health;
 pub mod input;
+mod ledger_alerts;
 mod log;
 mod member_lookup;
 mod monitor;

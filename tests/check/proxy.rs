@@ -3,9 +3,12 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, BufReader};
+use discord_sim::Sim;
+use futures_util::future::join_all;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::Command;
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::setup::Setup;
@@ -33,6 +36,110 @@ async fn first_line(proxy: &TcpListener) -> String {
     let mut line = String::new();
     timeout(LIMIT, BufReader::new(stream).read_line(&mut line)).await.expect("a line").expect("read");
     line
+}
+
+/// A proxy that gives each client the same answer, or none, and the heads of the requests to it.
+async fn proxy_that_answers(answer: &'static str) -> (String, mpsc::UnboundedReceiver<String>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let (requests, received) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            let mut stream = BufReader::new(stream);
+            let mut head = String::new();
+            while !head.ends_with("\r\n\r\n")
+                && stream.read_line(&mut head).await.is_ok_and(|length| length > 0)
+            {}
+            let _ = stream.write_all(answer.as_bytes()).await;
+            if requests.send(head).is_err() {
+                return;
+            }
+            // One that does not answer holds the connection.
+            open.extend(answer.is_empty().then_some(stream));
+        }
+    });
+    (address, received)
+}
+
+/// What proxies answer instead of opening a tunnel, and what killgate says of it.
+const REFUSALS: [(&str, &str); 4] = [
+    (
+        "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\n\r\n",
+        "requires credentials, or does not accept those it was given (407): correct user and password in HTTPS_PROXY",
+    ),
+    (
+        "HTTP/1.1 403 Forbidden\r\n\r\n",
+        "refuses to connect to this host and port: allow it there, or correct HTTPS_PROXY and NO_PROXY",
+    ),
+    ("garbage\r\n\r\n", "refuses to connect to this host and port: allow it there"),
+    ("", "check that it runs, or correct HTTPS_PROXY"),
+];
+
+/// As somebody might set it, with the credentials `me:pa^ss`.
+fn https_proxy(address: &str) -> String {
+    format!(" http://me:pa^ss@{address}\r")
+}
+const CREDENTIALS: &str = "Basic bWU6cGFec3M=";
+
+/// `run` logs that the proxy opens no tunnel, and goes on trying; `check` reports it as a failure of `what`.
+async fn names_the_proxy(
+    setup: Setup,
+    what: &str,
+    destination: &str,
+    (answer, meaning): (&'static str, &str),
+) {
+    let (address, mut requests) = proxy_that_answers(answer).await;
+    let is_meant = |line: &str| line.contains(&format!("the proxy {address}")) && line.contains(meaning);
+    let shows_password = |text: &str| text.contains("pa^ss") || text.contains("pa%5Ess");
+    let mut killgate = setup.killgate("run");
+    killgate.env("HTTPS_PROXY", https_proxy(&address)).stdin(Stdio::null()).stderr(Stdio::piped());
+    let mut running = killgate.spawn().expect("it starts");
+    let mut log = BufReader::new(running.stderr.take().expect("its log")).lines();
+    let told = async {
+        while let Ok(Some(line)) = log.next_line().await {
+            assert!(!shows_password(&line), "{line}");
+            if is_meant(&line) {
+                return;
+            }
+        }
+        panic!("{answer:?}: it ended");
+    };
+    timeout(LIMIT, told).await.unwrap_or_else(|_| panic!("{answer:?} is not told"));
+    // Those that came before the line in the log.
+    while requests.try_recv().is_ok() {}
+    let head = timeout(LIMIT, requests.recv()).await.expect("another attempt").expect("a request");
+    assert!(head.starts_with(&format!("CONNECT {destination} HTTP/1.1\r\n")), "{head}");
+    assert!(head.contains(CREDENTIALS), "{head}");
+    running.kill().await.expect("ended");
+
+    let check = setup.killgate("check").env("HTTPS_PROXY", https_proxy(&address)).output().await;
+    let check = check.expect("it runs");
+    let lines = String::from_utf8(check.stdout).expect("text");
+    assert_eq!(check.status.code(), Some(1), "{lines}");
+    let failed = lines.lines().find(|line| line.starts_with(&format!("FAIL  {what}: ")));
+    assert!(failed.is_some_and(is_meant), "{answer:?}:\n{lines}");
+    assert!(!shows_password(&lines), "{lines}");
+}
+
+#[tokio::test]
+async fn a_proxy_that_opens_no_tunnel_to_the_rest_api_is_named_with_what_to_do() {
+    join_all(REFUSALS.map(async |refusal| {
+        let (setup, _) = behind_a_proxy().await;
+        names_the_proxy(setup, "token", "discord.invalid:443", refusal).await;
+    }))
+    .await;
+}
+
+/// The simulated API is not encrypted and needs no proxy, its gateway is. The end of its tunnel is not tried: killgate
+/// trusts the certificate of no test.
+#[tokio::test]
+async fn the_gateway_uses_the_same_proxy_and_one_that_opens_no_tunnel_is_named_with_what_to_do() {
+    join_all(REFUSALS.map(async |refusal| {
+        let setup = Setup::with(Sim::builder().requires_mfa().gateway_at("wss://127.0.0.1:1")).await;
+        names_the_proxy(setup, "gateway", "127.0.0.1:1", refusal).await;
+    }))
+    .await;
 }
 
 #[tokio::test]

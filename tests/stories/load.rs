@@ -111,15 +111,29 @@ async fn a_reader_of_both_outputs_that_stalls_keeps_no_stop_from_ending() {
             // Nobody waits for the answers.
             let _ = env.person("ana").in_channel(&channel).types("/sessions").send_off();
         }
-        let metrics = reqwest::get(format!("http://{http}/metrics")).await?.text().await?;
-        let dropped = metrics.lines().find_map(|line| line.strip_prefix("killgate_log_lines_dropped_total "));
-        Ok(dropped.filter(|dropped| *dropped != "0").map(drop))
+        Ok((dropped_lines(&http).await? != "0").then_some(()))
     })
     .await
     .unwrap();
     let asked = Instant::now();
     assert!(env.stop_bot().await.success());
     assert!(asked.elapsed() < STOP_LIMIT, "{:?}", asked.elapsed());
+}
+
+#[tokio::test]
+async fn lines_that_a_log_without_a_reader_loses_are_counted_and_delay_nothing() {
+    let http = free_address();
+    let mut env = TestEnv::builder().http(&http).start_without_bot().await;
+    let (reader, pipe) = std::io::pipe().unwrap();
+    env.set_output(pipe);
+    env.start_bot().await;
+    assert_eq!(dropped_lines(&http).await.unwrap(), "0");
+    drop(reader);
+    approve_and_see_it_end(&env).await;
+    eventually("the lines are counted", async || Ok((dropped_lines(&http).await? != "0").then_some(())))
+        .await
+        .unwrap();
+    assert!(env.stop_bot().await.success());
 }
 
 #[tokio::test]
@@ -134,6 +148,13 @@ async fn a_reader_of_the_log_that_stalls_keeps_no_failed_start_from_ending() {
     assert_eq!(env.wait_for_exit().await.code(), Some(1));
 }
 
+/// How many log lines were dropped, according to the metrics.
+async fn dropped_lines(http: &str) -> reqwest::Result<String> {
+    let metrics = reqwest::get(format!("http://{http}/metrics")).await?.text().await?;
+    let dropped = metrics.lines().find_map(|line| line.strip_prefix("killgate_log_lines_dropped_total "));
+    Ok(dropped.expect("the metric").to_owned())
+}
+
 /// Writes until nothing more fits: further writes wait for the reader.
 fn fill(pipe: &mut PipeWriter) {
     // The capacity of a pipe (pipe(7)).
@@ -146,32 +167,4 @@ async fn approve_and_see_it_end(env: &TestEnv) {
     env.react("ben", &card, APPROVE);
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
     env.assert_outcome(1, &card, "terminated", "Terminated").await;
-}
-
-#[tokio::test]
-async fn a_report_tells_what_happened_to_one_request() {
-    let env = TestEnv::start().await;
-    approve_and_see_it_end(&env).await;
-    let output = env.run_killgate(&["audit", "report", "--request", "1"]).await;
-    assert!(output.status.success(), "{output:?}");
-    let report = String::from_utf8(output.stdout).unwrap();
-    let ben = env.person("ben").id();
-    for part in [
-        "# Request 1\n",
-        "- Outcome: terminated\n",
-        &format!("| approved | {ben} |"),
-        &format!("| executing |  | approved by {ben} |"),
-        "pg\\_sleep(?)",
-    ] {
-        assert!(report.contains(part), "{part} is missing:\n{report}");
-    }
-    for record in env.ledger().await {
-        let hash = record["hash"].as_str().unwrap();
-        assert!(report.contains(hash), "{report}");
-    }
-
-    let none = env.run_killgate(&["audit", "report", "--request", "2"]).await;
-    assert_eq!(none.status.code(), Some(1));
-    let error = String::from_utf8(none.stderr).unwrap();
-    assert_eq!(error, "killgate: the ledger has no request 2\n");
 }

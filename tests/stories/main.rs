@@ -42,6 +42,7 @@ mod environment;
 #[path = "../fixture/faketime.rs"]
 mod faketime;
 mod guard;
+mod http;
 mod identity;
 mod incidents;
 mod limits;
@@ -66,6 +67,7 @@ mod reminding;
 #[path = "../replay/mod.rs"]
 mod replay;
 mod replicas;
+mod reports;
 mod requesting;
 mod secrets;
 mod several;

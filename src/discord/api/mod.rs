@@ -94,7 +94,10 @@ struct ClientState {
     client: reqwest::Client,
     /// Without a trailing slash. Paths begin with one.
     base_url: String,
+    /// For encrypted connections.
     proxy: Option<HttpsProxy>,
+    /// The same, if calls go through it.
+    rest_proxy: Option<HttpsProxy>,
     rate_limits: RateLimits,
     places: Semaphore,
     server_clock: ServerClock,
@@ -139,6 +142,7 @@ impl ApiClient {
                 client,
                 base_url: api_url.trim_end_matches('/').to_owned(),
                 proxy: proxy.cloned(),
+                rest_proxy: proxy.filter(|proxy| proxy.applies_to(&base)).cloned(),
                 rate_limits: RateLimits::default(),
                 places: Semaphore::new(MAX_CALLS_AT_ONCE),
                 server_clock: ServerClock::default(),

@@ -161,11 +161,17 @@ impl ApiClient {
         let limit = (remaining / 2).clamp(MIN_ATTEMPT_TIME, MAX_ATTEMPT_TIME).min(remaining);
         // Boxed, so that calls that wait for a place do not hold its memory.
         timeout(limit, Box::pin(self.exchange(call))).await.unwrap_or_else(|_| {
-            Err(AttemptFailure {
-                effect: CallEffect::Unknown,
-                why: format!("no answer within {:.1} s", limit.as_secs_f64()),
-            })
+            let why = self.through_proxy(format!("no answer within {:.1} s", limit.as_secs_f64()));
+            Err(AttemptFailure { effect: CallEffect::Unknown, why })
         })
+    }
+
+    /// A failure, and what the proxy has to do with it, if calls go through one.
+    fn through_proxy(&self, why: String) -> String {
+        match &self.shared.rest_proxy {
+            Some(proxy) => proxy.explain(&why),
+            None => why,
+        }
     }
 
     async fn exchange(&self, call: &ApiCall<'_>) -> Result<ApiResponse, AttemptFailure> {
@@ -174,14 +180,13 @@ impl ApiClient {
         if let Some(body) = &call.body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
         }
-        let failure = |error: reqwest::Error| AttemptFailure {
-            effect: if error.is_connect() || error.is_builder() {
-                CallEffect::None
-            } else {
-                CallEffect::Unknown
-            },
+        let failure = |error: reqwest::Error| {
+            let is_connect = error.is_connect();
+            let effect =
+                if is_connect || error.is_builder() { CallEffect::None } else { CallEffect::Unknown };
             // The URL may contain the token of an interaction.
-            why: error_chain(&error.without_url()),
+            let causes = error_chain(&error.without_url());
+            AttemptFailure { effect, why: if is_connect { self.through_proxy(causes) } else { causes } }
         };
         let response = request.send().await.map_err(failure)?;
         let (status, headers) = (response.status(), response.headers().clone());

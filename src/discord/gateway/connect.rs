@@ -36,11 +36,10 @@ pub(super) async fn connect(
 ) -> Result<GatewaySocket, String> {
     let host = url.host_str().unwrap_or_default();
     let port = url.port().unwrap_or(if url.scheme() == "ws" { 80 } else { 443 });
-    let intercept = proxy.and_then(|proxy| proxy.intercept(url));
-    let way = proxy.filter(|_| intercept.is_some()).map(|proxy| format!(" through the proxy {proxy}"));
-    let way = way.unwrap_or_default();
+    let tunnel = proxy.and_then(|proxy| proxy.intercept(url).map(|intercept| (proxy, intercept)));
+    let way = tunnel.as_ref().map(|(proxy, _)| format!(" through the proxy {proxy}")).unwrap_or_default();
     let connecting = async {
-        if let Some(intercept) = &intercept {
+        if let Some((_, intercept)) = &tunnel {
             return open_tunnel(intercept, url).await;
         }
         let address = (host.trim_matches(['[', ']']), port);
@@ -48,8 +47,12 @@ pub(super) async fn connect(
     };
     let stream = timeout(timeouts.connect, connecting)
         .await
-        .map_err(|_| format!("no TCP connection to {host}:{port}{way} within {:?}", timeouts.connect))?
-        .map_err(|error| format!("no TCP connection to {host}:{port}{way}: {error}"))?;
+        .unwrap_or_else(|_| Err(format!("none within {:?}", timeouts.connect)))
+        .map_err(|error| match &tunnel {
+            Some((proxy, _)) => proxy.explain(&error),
+            None => error,
+        })
+        .map_err(|error| format!("no TCP connection to {host}:{port}: {error}"))?;
     stream.set_nodelay(true).map_err(|error| format!("TCP_NODELAY: {error}"))?;
 
     let config = WebSocketConfig::default()
@@ -64,12 +67,12 @@ pub(super) async fn connect(
             .await
             .map_err(|_| {
                 format!(
-                    "{host}:{port} did not finish TLS and the WebSocket upgrade within {:?}",
+                    "{host}:{port}{way} did not finish TLS and the WebSocket upgrade within {:?}",
                     timeouts.upgrade
                 )
             })?
             .map_err(|error| {
-                format!("{host}:{port} refused TLS or the WebSocket upgrade: {}", error_chain(&error))
+                format!("{host}:{port}{way} refused TLS or the WebSocket upgrade: {}", error_chain(&error))
             })?;
     Ok(socket)
 }
@@ -156,7 +159,7 @@ mod tests {
         let timeouts = GatewayTimeouts::default();
         let (connected, ()) = tokio::join!(connect(&url, Some(&proxy), &timeouts), refuse);
         let error = connected.expect_err("an error");
-        assert!(error.contains(&format!("through the proxy {address}")), "{error}");
+        assert!(error.contains(&format!("the proxy {address} refuses to connect")), "{error}");
         assert!(!error.contains("secret"), "{error}");
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct GatewaySettings {
     pub(crate) identify_limit: u32,
     /// The privileged intents that are enabled for the application.
     pub(crate) allowed: Intents,
+    /// The gateway's URL according to the API, if it is not the listener's.
+    pub(crate) url: Option<String>,
 }
 
 /// A payload that the bot sent over the gateway.

@@ -19,6 +19,7 @@ pub(crate) async fn gateway(State(shared): State<Arc<SimState>>) -> Json<Value> 
 pub(crate) async fn gateway_bot(State(shared): State<Arc<SimState>>) -> Json<Value> {
     let url = shared.gateway_url();
     let world = shared.world();
+    let url = world.gateway.settings.url.clone().unwrap_or(url);
     let total = world.gateway.settings.identify_limit;
     Json(json!({ "url": url, "shards": 1, "session_start_limit": {
         "total": total, "remaining": total.saturating_sub(world.gateway.identifies),

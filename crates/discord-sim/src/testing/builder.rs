@@ -33,6 +33,7 @@ impl Default for SimBuilder {
             identify_every: Duration::from_secs(5),
             identify_limit: 1000,
             allowed: Intents::NONE,
+            url: None,
         };
         let setup = WorldSetup {
             guild: (Id(1_100_000_000_000_000_001), "The Guild".into()),
@@ -175,6 +176,12 @@ impl SimBuilder {
     /// The total number of identifies allowed.
     pub fn identify_limit(mut self, limit: u32) -> Self {
         self.setup.gateway.identify_limit = limit;
+        self
+    }
+
+    /// The URL at which bots are told to find the gateway, such as one behind a proxy.
+    pub fn gateway_at(mut self, url: &str) -> Self {
+        self.setup.gateway.url = Some(url.into());
         self
     }
 
