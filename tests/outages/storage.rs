@@ -166,9 +166,9 @@ async fn a_changed_record_stops_every_decision_and_is_announced() {
 
     for left in ["killgate.db-wal", "killgate.db-shm"] {
         // Already removed if the last connection was closed cleanly.
-        let _ = std::fs::remove_file(request.env.folder.path().join(left));
+        let _ = fs::remove_file(request.env.folder.path().join(left));
     }
-    std::fs::rename(&backup, &file).expect("restored");
+    fs::rename(&backup, &file).expect("restored");
     request.bot = request.env.bot(&request.config);
     request.assert_terminated().await;
 }
