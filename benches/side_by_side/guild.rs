@@ -43,6 +43,15 @@ impl Guild {
         Ok(Self { http: Some(free), ..Self::open().await })
     }
 
+    /// One with so many more people, who have no role. Returns them too.
+    pub async fn with_strangers(number: usize) -> (Self, Vec<Person>) {
+        let names: Vec<_> = (1..=number).map(|number| format!("stranger{number}")).collect();
+        let sim = names.iter().fold(Sim::builder(), |sim, name| sim.person(name, []));
+        let guild = Self::with(sim).await;
+        let strangers = names.iter().map(|name| guild.sim.person(name)).collect();
+        (guild, strangers)
+    }
+
     async fn with(sim: SimBuilder) -> Self {
         let sim = sim
             .role(REQUESTERS)

@@ -9,21 +9,31 @@ use anyhow::Result;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, stdin};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 /// Half of them send nothing, the others a request without an end.
 const IDLE: usize = 2_000;
 /// How long one that was closed waits before it connects again.
 const RECONNECT_AFTER: Duration = Duration::from_secs(2);
-const ASKING: u32 = 20;
-/// How often all who ask together do so, if they are answered in time.
+/// How many requests are begun a second, however many are answered: each on a connection of its own.
 pub const REQUESTS_A_SECOND: u32 = 10_000;
+const BEGIN_EVERY: Duration = Duration::from_millis(1);
+/// A request is given up after this time, so that those under way need fewer descriptors than most systems allow.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(1);
 const TELL_EVERY: Duration = Duration::from_millis(250);
 
-/// What is printed when all are connected.
+/// What is printed when the idle ones are connected.
 pub const CONNECTED: &str = "connected";
 
-/// Keeps the clients until standard input ends. Prints how many requests are answered a second.
+/// Requests since they were last printed.
+#[derive(Default)]
+struct Counters {
+    offered: AtomicU32,
+    connected: AtomicU32,
+    answered: AtomicU32,
+}
+
+/// Keeps the clients until standard input ends. Prints how many requests a second are begun, connected and answered.
 pub async fn run(address: SocketAddr) -> Result<()> {
     raise_descriptor_limit()?;
     let mut clients = JoinSet::new();
@@ -31,14 +41,12 @@ pub async fn run(address: SocketAddr) -> Result<()> {
         let stream = TcpStream::connect(address).await?;
         clients.spawn(idle(address, stream, number % 2 == 0));
     }
-    let answered = Arc::<AtomicU32>::default();
-    for _ in 0..ASKING {
-        clients.spawn(ask_repeatedly(address, Arc::clone(&answered)));
-    }
     println!("{CONNECTED}");
+    let counters = Arc::<Counters>::default();
     let until_input_ends = async { stdin().read(&mut [0]).await };
     tokio::select! {
-        () = tell(&answered) => {}
+        () = offer(address, &counters) => {}
+        () = tell(&counters) => {}
         _ = until_input_ends => {}
     }
     Ok(())
@@ -63,31 +71,53 @@ async fn hold(mut stream: TcpStream, is_silent: bool) -> std::io::Result<()> {
     stream.read_to_end(&mut Vec::new()).await.map(drop)
 }
 
-async fn ask_repeatedly(address: SocketAddr, answered: Arc<AtomicU32>) {
-    let mut turn = interval(Duration::from_secs(1) * ASKING / REQUESTS_A_SECOND);
+/// Begins requests at a fixed pace, and never waits for any.
+async fn offer(address: SocketAddr, counters: &Arc<Counters>) {
+    let mut requests = JoinSet::new();
+    let mut turn = interval(BEGIN_EVERY);
     turn.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let began = Instant::now();
+    let mut begun = 0;
     loop {
         turn.tick().await;
-        if ask(address).await.is_ok_and(|answer| answer.starts_with(b"HTTP/1.1 200 ")) {
-            answered.fetch_add(1, Ordering::Relaxed);
+        let due = began.elapsed().as_secs_f64() * f64::from(REQUESTS_A_SECOND);
+        while f64::from(begun) < due {
+            begun += 1;
+            counters.offered.fetch_add(1, Ordering::Relaxed);
+            let counters = Arc::clone(counters);
+            requests.spawn(async move {
+                // A failure is a request that is not counted as answered.
+                let _ = timeout(GIVE_UP_AFTER, ask(address, &counters)).await;
+            });
         }
+        while requests.try_join_next().is_some() {}
     }
 }
 
 /// The server closes the connection after its answer, although the client would keep it.
-async fn ask(address: SocketAddr) -> std::io::Result<Vec<u8>> {
+async fn ask(address: SocketAddr, counters: &Counters) -> std::io::Result<()> {
     let mut stream = TcpStream::connect(address).await?;
+    counters.connected.fetch_add(1, Ordering::Relaxed);
+    // One that is given up leaves nothing behind that would occupy its port for a minute.
+    stream.set_zero_linger()?;
     stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: killgate\r\nConnection: keep-alive\r\n\r\n").await?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await?;
-    Ok(answer)
+    if answer.starts_with(b"HTTP/1.1 200 ") {
+        counters.answered.fetch_add(1, Ordering::Relaxed);
+    }
+    Ok(())
 }
 
-async fn tell(answered: &AtomicU32) {
+async fn tell(counters: &Counters) {
     loop {
         let began = Instant::now();
         sleep(TELL_EVERY).await;
-        println!("{:.0}", f64::from(answered.swap(0, Ordering::Relaxed)) / began.elapsed().as_secs_f64());
+        let rates = [&counters.offered, &counters.connected, &counters.answered].map(|counter| {
+            let rate = f64::from(counter.swap(0, Ordering::Relaxed)) / began.elapsed().as_secs_f64();
+            format!("{rate:.0}")
+        });
+        println!("{}", rates.join(" "));
     }
 }
 

@@ -21,6 +21,7 @@ mod footprint;
 mod given;
 mod growth;
 mod guild;
+mod health_monitor;
 mod histories;
 mod history;
 mod hostile_clients;

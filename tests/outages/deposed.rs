@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use crate::bytes::Link;
 use crate::environment::{APPROVE, Bot, BotConfig, TestEnv, wait_until_ready, wait_until_standby};
 use crate::failovers::SETTING;
+use crate::faulty_link::Link;
 use crate::proxy::{Direction, FaultEffect, NetworkFault, Proxy};
 use crate::verification::verify;
 use crate::workload::{Case, request_card, results, session_end};

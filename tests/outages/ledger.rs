@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use throwaway_postgres::{Cluster, SqlState, eventually};
+use tokio::time::timeout;
 
 use crate::environment::{
     APPROVE, BotConfig, DENY, TestEnv, create_ledger_database, wait_until_ready, wait_until_standby,
@@ -46,6 +47,30 @@ async fn network_faults_at_any_byte_to_the_ledger_neither_lose_nor_duplicate_any
     }
     let outcomes = verify(&env, &config, &cases).await;
     println!("{outcomes:?}");
+}
+
+#[tokio::test]
+async fn a_statement_whose_last_byte_is_lost_does_not_keep_the_ledger_locked() {
+    let env = TestEnv::new().await;
+    let proxy = Proxy::to(env.cluster.port()).await;
+    let config = with_ledger_port(proxy.port);
+    let bot = env.bot(&config);
+    wait_until_ready(&env, &bot).await;
+    // Only the lease is renewed now, once a second, which locks its row. The server has executed it before the last byte arrives.
+    let sent = || proxy.forwarded(Direction::ToServer);
+    let mut lengths = [0; 2];
+    while lengths[0] != lengths[1] || lengths[0] == 0 {
+        let before = sent();
+        env.sim.eventually(LIMIT, "a renewal", || sent() > before).await;
+        lengths = [lengths[1], sent() - before];
+    }
+    let after = lengths[0] - 1;
+    proxy.arm(NetworkFault { direction: Direction::ToServer, after, effect: FaultEffect::Stall });
+    env.sim.eventually(LIMIT, "the fault", || proxy.has_triggered()).await;
+
+    let case = timeout(2 * LIMIT, case(&env, 0, 1, || ())).await.expect("a ledger that is not locked");
+    assert_eq!(case.ended_with, Some(SqlState::ADMIN_SHUTDOWN));
+    verify(&env, &config, &[case]).await;
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod discord;
 mod disk;
 mod environment;
 mod failovers;
+mod faulty_link;
 mod kills;
 mod lease;
 mod ledger;

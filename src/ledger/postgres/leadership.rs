@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Transaction};
 
 use super::error::PostgresOpenError;
@@ -230,29 +231,51 @@ async fn is_locked_by_replica(client: &Client) -> Result<bool, Error> {
     Ok(is_own == Some(true))
 }
 
-/// Terminates the session that holds the lock, if the lease is still the expired one that was read. A role may terminate
-/// its own sessions, so all replicas must log in as the same role.
+/// Terminates the session that holds the lock, if the lease is still the expired one that was read.
 async fn terminate_holder(
     connection: &PostgresConnection,
     lease: &WatchedLease,
 ) -> Result<(), PostgresOpenError> {
-    let terminated = connection
-        .client()
-        .query(
-            "SELECT lock.pid, pg_terminate_backend(lock.pid)
-             FROM pg_locks AS lock, killgate_ledger.lease
-             WHERE lock.locktype = 'advisory' AND lock.granted AND lock.objsubid = 1
-               AND lock.classid::int8 = $1::int8 >> 32 AND lock.objid::int8 = $1::int8 & 4294967295
-               AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-               AND lease.epoch = $2 AND lease.renewed_at::text = $3",
-            &[&LOCK, &lease.epoch, &lease.renewed_at],
-        )
-        .await?;
-    for row in terminated {
-        let pid: i32 = row.try_get("pid")?;
+    let is_unchanged = "lease.epoch = $2 AND lease.renewed_at::text = $3";
+    let parameters: [&(dyn ToSql + Sync); 2] = [&lease.epoch, &lease.renewed_at];
+    for pid in terminate_lock_holder(connection.client(), is_unchanged, parameters).await? {
         tracing::warn!(pid, "the active replica has not renewed its lease: its session is terminated");
     }
     Ok(())
+}
+
+/// Terminates an earlier session of this replica, whose epochs are `first_epoch` and multiples of `step` above it. If the end of
+/// its last statement was lost, it keeps the row of the lease locked, and PostgreSQL has no time limit for that: the server waits
+/// for the rest of an extended query, in no statement and not idle.
+pub(super) async fn terminate_earlier_session(
+    client: &Client,
+    first_epoch: i64,
+    step: i64,
+) -> Result<(), Error> {
+    let is_own = "lease.epoch >= $2 AND (lease.epoch - $2) % $3 = 0";
+    for pid in terminate_lock_holder(client, is_own, [&first_epoch, &step]).await? {
+        tracing::warn!(pid, "an earlier session of this replica had not ended: it is terminated");
+    }
+    Ok(())
+}
+
+/// Terminates the session that holds the lock, if `condition` on the lease is true. Returns its pid. A role may terminate its own
+/// sessions, so all replicas must log in as the same role.
+async fn terminate_lock_holder(
+    client: &Client,
+    condition: &str,
+    [first, second]: [&(dyn ToSql + Sync); 2],
+) -> Result<Vec<i32>, Error> {
+    let statement = format!(
+        "SELECT lock.pid, pg_terminate_backend(lock.pid)
+         FROM pg_locks AS lock, killgate_ledger.lease
+         WHERE lock.locktype = 'advisory' AND lock.granted AND lock.objsubid = 1
+           AND lock.classid::int8 = $1::int8 >> 32 AND lock.objid::int8 = $1::int8 & 4294967295
+           AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+           AND {condition}"
+    );
+    let rows = client.query(&statement, &[&LOCK, first, second]).await?;
+    rows.iter().map(|row| row.try_get("pid")).collect()
 }
 
 /// Begins the next epoch. `None` when the lease was renewed since it was read: the active replica may act until it ends.

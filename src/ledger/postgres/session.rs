@@ -210,6 +210,9 @@ impl ConnectionSetup for LedgerSetup {
         ensure!(!*self.deposed.borrow(), "another replica has taken over");
         let client = connection.client();
         let has_lock = leadership::try_lock(client).await?;
+        if !has_lock {
+            leadership::terminate_earlier_session(client, self.first_epoch, RECONNECTION_STEP).await?;
+        }
         let Some(epoch) = self.raise_epoch(client).await? else {
             self.deposed.send_replace(true);
             bail!("another replica has taken over");
