@@ -24,7 +24,7 @@ impl SteadyClock {
     /// Starts now. `server_time` is what Discord says the time is. It replaces the time of a system clock that is wrong by
     /// more than five seconds, because people compare a card's expiry with Discord's time.
     pub fn start(server_time: Option<Timestamp>) -> Self {
-        let system_time = system_time();
+        let (system_time, uptime) = read_both_clocks();
         let wrong = server_time.filter(|server| {
             let off = server.duration_since(system_time).max(system_time.duration_since(*server));
             off > CLOCK_TOLERANCE
@@ -36,7 +36,7 @@ impl SteadyClock {
                 "the system clock differs from Discord's, which is used; correct the system clock"
             );
         }
-        Self { started_at: wrong.unwrap_or(system_time), uptime: uptime() }
+        Self { started_at: wrong.unwrap_or(system_time), uptime }
     }
 }
 
@@ -44,6 +44,19 @@ impl Clock for SteadyClock {
     fn now(&self) -> Timestamp {
         self.started_at.plus(uptime().saturating_sub(self.uptime))
     }
+}
+
+/// How often both clocks are read. On a busy machine something else may run in between.
+const READINGS: u32 = 5;
+
+/// The system clock and the uptime at the same moment: of several readings, those that are closest together.
+fn read_both_clocks() -> (Timestamp, Duration) {
+    let readings = (0..READINGS).map(|_| {
+        let (before, system_time, after) = (uptime(), system_time(), uptime());
+        (after.saturating_sub(before), system_time, after)
+    });
+    let closest = readings.min_by_key(|(apart, ..)| *apart);
+    closest.map_or_else(|| (system_time(), uptime()), |(_, system_time, uptime)| (system_time, uptime))
 }
 
 /// The time of the system clock. One before 1970 reads as 1970.
