@@ -45,6 +45,7 @@ pub struct BotConfig {
     pub ledger_port: Option<u16>,
     /// The target's `password_file` in the environment's folder.
     pub password_file: Option<&'static str>,
+    pub confirm_within: &'static str,
 }
 
 #[derive(Clone, Copy)]
@@ -68,6 +69,7 @@ impl Default for BotConfig {
             target_port: None,
             ledger_port: None,
             password_file: None,
+            confirm_within: "2s",
         }
     }
 }
@@ -200,7 +202,7 @@ url = "postgresql://killgate@127.0.0.1:{target_port}/postgres"
 open_requests_per_user = 1000
 open_requests = 1000
 signals_per_hour = 100000
-confirm_within = "2s"
+confirm_within = "{confirm_within}"
 [ledger]
 url = "{ledger}"
 [http]
@@ -209,6 +211,7 @@ listen = "127.0.0.1:{http}"
             guild = sim.guild_id(),
             channel = self.incident().id(),
             api = config.api_port.map_or_else(|| sim.api_url(), |port| format!("http://127.0.0.1:{port}")),
+            confirm_within = config.confirm_within,
             oncall = sim.role_id("oncall"),
             dba = sim.role_id("dba"),
         );

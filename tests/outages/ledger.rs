@@ -115,8 +115,6 @@ async fn a_ledger_that_lost_its_last_records_in_a_failover_is_not_used() {
     let config = with_ledger_port(ledger.port());
     let mut active = env.bot(&config);
     wait_until_ready(&env, &active).await;
-    let standby = env.bot(&config);
-    wait_until_standby(&standby).await;
     let sleeping = "select pg_sleep(600)";
     let victim = env.cluster.victim("app").running(sleeping).await;
     let mut victim = victim.expect("a victim");
@@ -128,6 +126,9 @@ async fn a_ledger_that_lost_its_last_records_in_a_failover_is_not_used() {
     copy(&data, &behind).await;
     ledger.start_again().await.expect("started");
     wait_until_ready(&env, &active).await;
+    // Not before: where the ledger was away, either of two may become the active one.
+    let standby = env.bot(&config);
+    wait_until_standby(&standby).await;
 
     env.person("ben").reacts(&card, APPROVE);
     assert_eq!(victim.ended().await.expect("an error from the server"), SqlState::ADMIN_SHUTDOWN);

@@ -120,7 +120,10 @@ async fn sigterm_during_a_discord_outage_posts_the_result_after_the_next_start()
 async fn sigterm_with_an_unresponsive_target_or_ledger_stops_in_time() {
     let env = TestEnv::new().await;
     let (target, ledger) = (Proxy::to(env.cluster.port()).await, Proxy::to(env.cluster.port()).await);
-    let config = BotConfig { target_port: Some(target.port), ledger_port: Some(ledger.port), ..SHARED };
+    // With the 5 s after it, this is over clearly before a stop waits no longer.
+    let confirm_within = "1s";
+    let (target_port, ledger_port) = (Some(target.port), Some(ledger.port));
+    let config = BotConfig { target_port, ledger_port, confirm_within, ..SHARED };
     let mut bot = start_bot(&env, &config).await;
     let (_victim, card) = open_request(&env).await;
     target.drop_data(true);
