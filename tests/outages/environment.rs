@@ -1,7 +1,6 @@
 //! The test environment: real bots, a real PostgreSQL server, and a simulated Discord.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +10,7 @@ use discord_sim::{Channel, Person, Sim};
 use killgate::postgres::guard::guard_sql;
 use serde_json::Value;
 use tempfile::TempDir;
-use throwaway_postgres::Cluster;
+use throwaway_postgres::{Cluster, ReservedPort};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
@@ -58,7 +57,7 @@ pub enum LedgerKind {
 /// A running bot, killed on drop.
 pub struct Bot {
     process: Child,
-    http: u16,
+    http: ReservedPort,
 }
 
 impl Default for BotConfig {
@@ -120,6 +119,8 @@ impl TestEnv {
             .person("ben", ["dba"])
             .channel("incident")
             .identify_every(Duration::ZERO)
+            // The bot counts Discord's three seconds from when it gets the event, which a busy machine delays.
+            .answer_within(Duration::from_secs(10))
             .start()
             .await;
         let folder = tempfile::tempdir().expect("a folder");
@@ -149,8 +150,8 @@ impl TestEnv {
 
     /// Starts a bot without waiting until it is ready.
     pub fn bot(&self, config: &BotConfig) -> Bot {
-        let http = free_port();
-        let config = self.write_config(config, http);
+        let http = ReservedPort::new().expect("a free port");
+        let config = self.write_config(config, http.number());
         let log = fs::File::options()
             .append(true)
             .create(true)
@@ -286,7 +287,7 @@ impl Bot {
 
     /// Replaces a text in its configuration, which it reads at its next start or SIGHUP.
     pub fn change_config(&self, env: &TestEnv, from: &str, to: &str) {
-        let path = env.folder.path().join(format!("killgate-{}.toml", self.http));
+        let path = env.folder.path().join(format!("killgate-{}.toml", self.http.number()));
         let config = fs::read_to_string(&path).expect("read");
         assert!(config.contains(from), "{from} is not in the configuration");
         fs::write(path, config.replacen(from, to, 1)).expect("written");
@@ -335,7 +336,7 @@ impl Bot {
 
     /// Sends an HTTP request and returns the connection. `None` if nothing listens.
     pub async fn send_request(&self, path: &str) -> Option<TcpStream> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.http)).await.ok()?;
+        let mut stream = TcpStream::connect(("127.0.0.1", self.http.number())).await.ok()?;
         let request = format!("GET {path} HTTP/1.1\r\nhost: bot\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.ok()?;
         Some(stream)
@@ -389,9 +390,4 @@ pub async fn create_ledger_database(cluster: &Cluster) {
     cluster.role("keeper").await.expect("a role");
     let database = "create database ledger owner keeper";
     cluster.sql(database).await.expect("a database");
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener.local_addr().expect("an address").port()
 }
