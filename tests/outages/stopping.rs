@@ -95,7 +95,7 @@ async fn a_reload_during_an_execution_ends_nothing() {
 #[tokio::test]
 async fn sigterm_during_a_discord_outage_posts_the_result_after_the_next_start() {
     let env = TestEnv::new().await;
-    let config = BotConfig::default();
+    let config = BotConfig { confirm_within: "60s", ..BotConfig::default() };
     let mut bot = start_bot(&env, &config).await;
     let (mut victim, card) = open_request(&env).await;
     send_signal("-STOP", victim.pid()).await;

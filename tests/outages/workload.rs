@@ -14,7 +14,7 @@ use crate::environment::{APPROVE, DENY, TestEnv};
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// How long people wait for a card before they ask again, and for a result before the test fails.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
-const GIVE_UP: Duration = Duration::from_secs(90);
+const GIVE_UP: Duration = Duration::from_mins(5);
 
 /// The result of one request.
 pub struct Case {
