@@ -18,10 +18,8 @@ const LATE: Duration = Duration::from_secs(10);
 
 /// After how many of its bytes the signalling statement is held up, and what happens to the process then.
 const CASES: [(usize, &str); 2] = [(30, "KILL"), (120, "STOP")];
-/// Only in the parameters of the signalling statement.
-const IN_STATEMENT: &str = "terminate";
 /// Of what killgate sends to a server it is connected to, only in the query that reads its clock.
-const IN_CLOCK_QUERY: &str = "clock_timestamp";
+const IN_CLOCK_QUERY: &str = "::int8 AS at";
 
 #[tokio::test]
 async fn a_statement_that_arrives_after_a_takeover_signals_nothing() {
@@ -37,7 +35,9 @@ async fn a_statement_that_arrives_after_a_takeover_signals_nothing() {
         let victim = sleeping.expect("a victim");
         let card = request_card(&env, &victim, "/terminate").await;
         let late = FaultEffect::Delay(LATE);
-        proxy.arm_at(IN_STATEMENT, NetworkFault { direction: Direction::ToServer, after, effect: late });
+        // Only the signalling statement says who requested it.
+        let requester = env.person("ana").id().to_string();
+        proxy.arm_at(&requester, NetworkFault { direction: Direction::ToServer, after, effect: late });
         env.person("ben").reacts(&card, APPROVE);
         env.sim.awaits(LIMIT, "the fault", || proxy.has_triggered().then_some(())).await;
         slow.signal(fate).await;

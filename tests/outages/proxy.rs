@@ -37,7 +37,7 @@ pub struct NetworkFault {
 struct State {
     fault: Option<NetworkFault>,
     /// The fault counts from the data that contains this text.
-    starts_at: Option<&'static str>,
+    starts_at: Option<String>,
     /// Whether the armed fault has happened, and whether it is over.
     has_triggered: bool,
     has_ended: bool,
@@ -80,9 +80,9 @@ impl Proxy {
     }
 
     /// Arms a fault that counts from the beginning of the next message with this text, whatever else is sent before.
-    pub fn arm_at(&self, text: &'static str, fault: NetworkFault) {
+    pub fn arm_at(&self, text: &str, fault: NetworkFault) {
         self.arm(fault);
-        lock(&self.state).starts_at = Some(text);
+        lock(&self.state).starts_at = Some(text.to_owned());
     }
 
     /// Whether the armed fault has happened.
@@ -180,7 +180,7 @@ fn trigger(state: &Mutex<State>, direction: Direction, data: &[u8]) -> (usize, O
         Direction::ToClient => state.to_client += length,
     }
     if state.fault.is_some_and(|fault| fault.direction == direction)
-        && let Some(text) = state.starts_at
+        && let Some(text) = &state.starts_at
     {
         if !data.windows(text.len()).any(|window| window == text.as_bytes()) {
             return (length, None);

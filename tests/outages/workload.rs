@@ -136,6 +136,11 @@ pub fn results(env: &TestEnv, card: &Message) -> Vec<Message> {
     messages
 }
 
+/// How many results were posted.
+pub fn all_results(env: &TestEnv) -> usize {
+    env.incident().messages().iter().filter(|message| message.content().ends_with(" · result")).count()
+}
+
 async fn poll<T>(limit: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
     let polling = async {
         loop {
