@@ -1,7 +1,7 @@
 //! The README's commands, exactly as they are written, lead to a bot that runs.
 
 use discord_sim::{Permissions, Sim};
-use throwaway_postgres::{Cluster, eventually};
+use throwaway_postgres::{Cluster, ReservedPort, eventually};
 
 use crate::clean_root::CleanRoot;
 use crate::documents::blocks;
@@ -32,7 +32,7 @@ impl Walk {
         // With its password only, so that the one that the README sets is tried.
         let cluster = Cluster::builder().hba("host all killgate all scram-sha-256").start().await;
         let cluster = cluster.expect("a server");
-        let http = free_port();
+        let http = ReservedPort::new().expect("a free port").for_good();
         let root = CleanRoot::enter(cluster.port(), http).await?;
         let mut walk = Self { root, sim: discord().await, cluster, http };
         for block in blocks("README.md").iter().filter(|block| block.language == "sh") {
@@ -101,11 +101,6 @@ async fn discord() -> Sim {
     let builder = Sim::builder().requires_mfa().bot_may(permissions).role_with_id("oncall", ONCALL);
     let builder = builder.mentionable_role("dba", DBA).person("ana", ["oncall"]).person("ben", ["dba"]);
     builder.channel("incident").start().await
-}
-
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("bound").port()
 }
 
 /// What the README says to write for a PostgreSQL on the same machine.

@@ -14,7 +14,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use throwaway_postgres::{LIMIT, eventually};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 /// The size of the page.
 #[derive(Clone, Copy)]
@@ -100,6 +100,19 @@ impl Browser {
     pub async fn types(&self, text: &str) {
         let focus = self.client.active_element().await.expect("there is a page");
         focus.send_keys(text).await.expect("it takes keys");
+    }
+
+    /// Types into the focused element until a suggestion is visible. The bot offers none if the database did not answer in time,
+    /// and is asked again by the next key.
+    pub async fn types_for_suggestion(&self, text: &str, css: &str) {
+        self.types(text).await;
+        let last: String = text.chars().next_back().into_iter().collect();
+        let deadline = Instant::now() + LIMIT;
+        while timeout(TYPING_PAUSE, self.sees(css)).await.is_err() {
+            assert!(Instant::now() < deadline, "{css} is not suggested for {text}");
+            self.presses(Key::Backspace).await;
+            self.types(&last).await;
+        }
     }
 
     /// Waits until the focused element matches.
@@ -221,6 +234,8 @@ const FOCUSED: &str = "return document.activeElement.matches(arguments[0])";
 /// Whether one of the inputs contains exactly the text.
 const FILLED: &str =
     "return [...document.querySelectorAll(arguments[0])].some(each => each.value === arguments[1])";
+/// Who waits longer for suggestions types again.
+const TYPING_PAUSE: Duration = Duration::from_secs(4);
 /// How long the page's animations take.
 const ANIMATIONS: Duration = Duration::from_millis(500);
 /// How long to wait before a picture.

@@ -25,8 +25,8 @@ async fn two_people_solve_the_problem_by_keyboard() {
     browser.types("/ter").await;
     browser.sees(&by("ana", ".popup [data-value=terminate]")).await;
     browser.presses(Key::Enter).await;
-    browser.types(&demo.pid).await;
-    browser.sees(&by("ana", &format!(".popup [data-value='{}']", demo.pid))).await;
+    let suggestion = by("ana", &format!(".popup [data-value='{}']", demo.pid));
+    browser.types_for_suggestion(&demo.pid, &suggestion).await;
     browser.types(" reason:blocks the shop").await;
     animation.shoots(&browser, 2_000).await;
     browser.presses(Key::Enter).await;

@@ -9,6 +9,7 @@ use axum::routing::get;
 use axum::{Json, Router, http::StatusCode};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use throwaway_postgres::ReservedPort;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -40,7 +41,9 @@ impl Discord {
         remaining: u64,
         reset_after: Duration,
     ) -> Self {
-        let gateway = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        // It may stop listening for a while, and needs the same port again.
+        let port = ReservedPort::new().unwrap().for_good();
+        let gateway = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let address = gateway.local_addr().unwrap();
         let bot = json!({
             "url": url(address), "shards": 1,

@@ -1,7 +1,7 @@
 //! The test environment: real bots, a real PostgreSQL server, and a simulated Discord.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use discord_sim::{Channel, Person, Sim};
 use killgate::postgres::guard::guard_sql;
 use serde_json::Value;
 use tempfile::TempDir;
-use throwaway_postgres::Cluster;
+use throwaway_postgres::{Cluster, ReservedPort};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
@@ -45,6 +45,7 @@ pub struct BotConfig {
     pub ledger_port: Option<u16>,
     /// The target's `password_file` in the environment's folder.
     pub password_file: Option<&'static str>,
+    pub confirm_within: &'static str,
 }
 
 #[derive(Clone, Copy)]
@@ -57,7 +58,7 @@ pub enum LedgerKind {
 /// A running bot, killed on drop.
 pub struct Bot {
     process: Child,
-    http: u16,
+    http: ReservedPort,
 }
 
 impl Default for BotConfig {
@@ -68,6 +69,7 @@ impl Default for BotConfig {
             target_port: None,
             ledger_port: None,
             password_file: None,
+            confirm_within: "2s",
         }
     }
 }
@@ -82,7 +84,14 @@ impl Drop for TestEnv {
         let configs = files.filter(|path| path.extension().is_some_and(|end| end == "toml"));
         let mut is_replayed = self.has_replayed.load(Ordering::SeqCst);
         let mut why = String::new();
+        let mut ledgers = BTreeSet::new();
         for config in configs {
+            // Each start has its own configuration; most have the same ledger.
+            let text = fs::read_to_string(&config).unwrap_or_default();
+            let ledger = text.lines().skip_while(|line| *line != "[ledger]").nth(1).map(str::to_owned);
+            if !ledgers.insert(ledger) {
+                continue;
+            }
             let replayed = replay_left_ledger(|arguments| {
                 let mut command = self.killgate();
                 command.args(arguments).arg("--config").arg(&config);
@@ -118,6 +127,8 @@ impl TestEnv {
             .person("ben", ["dba"])
             .channel("incident")
             .identify_every(Duration::ZERO)
+            // The bot counts Discord's three seconds from when it gets the event, which a busy machine delays.
+            .answer_within(Duration::from_secs(10))
             .start()
             .await;
         let folder = tempfile::tempdir().expect("a folder");
@@ -147,8 +158,8 @@ impl TestEnv {
 
     /// Starts a bot without waiting until it is ready.
     pub fn bot(&self, config: &BotConfig) -> Bot {
-        let http = free_port();
-        let config = self.write_config(config, http);
+        let http = ReservedPort::new().expect("a free port");
+        let config = self.write_config(config, http.number());
         let log = fs::File::options()
             .append(true)
             .create(true)
@@ -200,7 +211,7 @@ url = "postgresql://killgate@127.0.0.1:{target_port}/postgres"
 open_requests_per_user = 1000
 open_requests = 1000
 signals_per_hour = 100000
-confirm_within = "2s"
+confirm_within = "{confirm_within}"
 [ledger]
 url = "{ledger}"
 [http]
@@ -209,6 +220,7 @@ listen = "127.0.0.1:{http}"
             guild = sim.guild_id(),
             channel = self.incident().id(),
             api = config.api_port.map_or_else(|| sim.api_url(), |port| format!("http://127.0.0.1:{port}")),
+            confirm_within = config.confirm_within,
             oncall = sim.role_id("oncall"),
             dba = sim.role_id("dba"),
         );
@@ -283,7 +295,7 @@ impl Bot {
 
     /// Replaces a text in its configuration, which it reads at its next start or SIGHUP.
     pub fn change_config(&self, env: &TestEnv, from: &str, to: &str) {
-        let path = env.folder.path().join(format!("killgate-{}.toml", self.http));
+        let path = env.folder.path().join(format!("killgate-{}.toml", self.http.number()));
         let config = fs::read_to_string(&path).expect("read");
         assert!(config.contains(from), "{from} is not in the configuration");
         fs::write(path, config.replacen(from, to, 1)).expect("written");
@@ -332,7 +344,7 @@ impl Bot {
 
     /// Sends an HTTP request and returns the connection. `None` if nothing listens.
     pub async fn send_request(&self, path: &str) -> Option<TcpStream> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.http)).await.ok()?;
+        let mut stream = TcpStream::connect(("127.0.0.1", self.http.number())).await.ok()?;
         let request = format!("GET {path} HTTP/1.1\r\nhost: bot\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.ok()?;
         Some(stream)
@@ -350,8 +362,8 @@ impl Bot {
                 sleep(Duration::from_millis(20)).await;
             }
         };
-        let result = timeout(Duration::from_mins(1), polling).await;
-        assert!(result.is_ok(), "/metrics does not contain {line}");
+        let found = timeout(Duration::from_mins(1), polling).await;
+        assert!(found.is_ok(), "/metrics does not contain {line}");
     }
 
     async fn has_metric(&self, line: &str) -> bool {
@@ -384,11 +396,5 @@ pub async fn wait_until_standby(bot: &Bot) {
 /// Creates the role and the database of a ledger.
 pub async fn create_ledger_database(cluster: &Cluster) {
     cluster.role("keeper").await.expect("a role");
-    let database = "create database ledger owner keeper";
-    cluster.sql(database).await.expect("a database");
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener.local_addr().expect("an address").port()
+    cluster.sql("create database ledger owner keeper").await.expect("a database");
 }

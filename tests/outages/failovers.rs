@@ -22,6 +22,7 @@ pub const SETTING: BotConfig = BotConfig {
     target_port: None,
     ledger_port: None,
     password_file: None,
+    confirm_within: "2s",
 };
 
 #[tokio::test]

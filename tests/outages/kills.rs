@@ -9,9 +9,11 @@ use crate::environment::{APPROVE, BotConfig, TestEnv};
 use crate::proxy::{Direction, FaultEffect, NetworkFault, Proxy};
 use crate::random_delays::RandomDelays;
 use crate::verification::verify;
-use crate::workload::{request_card_of_list, results, run_during};
+use crate::workload::{all_results, request_card_of_list, results, run_during};
 
 const KILLS: usize = 100;
+/// How many requests are decided before the kills end.
+const MIN_RESULTS: usize = 25;
 const LANES: usize = 6;
 /// `KILLGATE_LIST_KILLS` overrides this.
 const LIST_KILLS: usize = 3;
@@ -27,18 +29,20 @@ async fn a_hundred_kills_neither_lose_nor_duplicate_anything() {
     let mut delays = RandomDelays::default();
     let began = Instant::now();
     let kills = async {
-        for _ in 0..KILLS {
+        let mut kills = 0;
+        // On a busy machine, less is done between two kills.
+        while kills < KILLS || all_results(&env) < MIN_RESULTS {
             delays.next(&env.sim).await;
             bot.kill().await;
             bot = env.bot(&config);
+            kills += 1;
         }
-        bot
+        (bot, kills)
     };
-    let (mut bot, cases) = run_during(&env, LANES, kills).await;
+    let ((mut bot, kills), cases) = run_during(&env, LANES, kills).await;
     let outcomes = verify(&env, &config, &cases).await;
     bot.kill().await;
-    println!("{KILLS} kills in {:?}: {} requests, {outcomes:?}", began.elapsed(), cases.len());
-    assert!(cases.len() >= KILLS / 4, "too few requests: {}", cases.len());
+    println!("{kills} kills in {:?}: {} requests, {outcomes:?}", began.elapsed(), cases.len());
 }
 
 #[tokio::test]

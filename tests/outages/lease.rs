@@ -16,9 +16,10 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// Longer than another replica needs to take over and to record that the outcome is unknown.
 const LATE: Duration = Duration::from_secs(10);
 
-/// After how many bytes the statements of an execution are held up, and what happens to the process then. The first 130
-/// read the server's clock, while the decision is recorded.
-const CASES: [(usize, &str); 2] = [(160, "KILL"), (250, "STOP")];
+/// After how many of its bytes the signalling statement is held up, and what happens to the process then.
+const CASES: [(usize, &str); 2] = [(30, "KILL"), (120, "STOP")];
+/// Of what killgate sends to a server it is connected to, only in the query that reads its clock.
+const IN_CLOCK_QUERY: &str = "::int8 AS at";
 
 #[tokio::test]
 async fn a_statement_that_arrives_after_a_takeover_signals_nothing() {
@@ -33,7 +34,10 @@ async fn a_statement_that_arrives_after_a_takeover_signals_nothing() {
         let sleeping = env.cluster.victim("app").running("select pg_sleep(600)").await;
         let victim = sleeping.expect("a victim");
         let card = request_card(&env, &victim, "/terminate").await;
-        proxy.arm(NetworkFault { direction: Direction::ToServer, after, effect: FaultEffect::Delay(LATE) });
+        let late = FaultEffect::Delay(LATE);
+        // Only the signalling statement says who requested it.
+        let requester = env.person("ana").id().to_string();
+        proxy.arm_at(&requester, NetworkFault { direction: Direction::ToServer, after, effect: late });
         env.person("ben").reacts(&card, APPROVE);
         env.sim.awaits(LIMIT, "the fault", || proxy.has_triggered().then_some(())).await;
         slow.signal(fate).await;
@@ -63,12 +67,12 @@ async fn a_process_that_is_paused_for_longer_than_its_window_signals_nothing_whe
     let card = request_card(&env, &victim, "/terminate").await;
     env.sim.eventually(LIMIT, "the card has its reactions", || card.emoji().len() == 2).await;
     // It is paused while it waits for the server's clock, before it writes the statement.
-    let held_up = FaultEffect::Delay(Duration::from_millis(500));
-    proxy.arm(NetworkFault { direction: Direction::ToClient, after: 0, effect: held_up });
+    let held_up = FaultEffect::Delay(Duration::from_secs(3));
+    proxy.arm_at(IN_CLOCK_QUERY, NetworkFault { direction: Direction::ToServer, after: 0, effect: held_up });
     env.person("ben").reacts(&card, APPROVE);
     env.sim.awaits(LIMIT, "the fault", || proxy.has_triggered().then_some(())).await;
     bot.signal("STOP").await;
-    env.sim.awaits(LIMIT, "the answer", || proxy.has_ended().then_some(())).await;
+    env.sim.awaits(LIMIT, "the query arrives", || proxy.has_ended().then_some(())).await;
     // Time has to pass: its window is `confirm_within` and 5 s.
     sleep(Duration::from_secs(8)).await;
     bot.signal("CONT").await;

@@ -36,6 +36,8 @@ pub struct NetworkFault {
 #[derive(Default)]
 struct State {
     fault: Option<NetworkFault>,
+    /// The fault counts from the data that contains this text.
+    starts_at: Option<String>,
     /// Whether the armed fault has happened, and whether it is over.
     has_triggered: bool,
     has_ended: bool,
@@ -74,6 +76,13 @@ impl Proxy {
     pub fn arm(&self, fault: NetworkFault) {
         let mut state = lock(&self.state);
         (state.fault, state.has_triggered, state.has_ended) = (Some(fault), false, false);
+        state.starts_at = None;
+    }
+
+    /// Arms a fault that counts from the beginning of the next message with this text, whatever else is sent before.
+    pub fn arm_at(&self, text: &str, fault: NetworkFault) {
+        self.arm(fault);
+        lock(&self.state).starts_at = Some(text.to_owned());
     }
 
     /// Whether the armed fault has happened.
@@ -133,7 +142,7 @@ async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, direction: Direct
         if direction == Direction::ToClient && !slowness.is_zero() {
             sleep(slowness).await;
         }
-        let (before, triggered) = trigger(state, direction, length);
+        let (before, triggered) = trigger(state, direction, &buffer[..length]);
         if lock(state).black_hole {
             return std::future::pending().await;
         }
@@ -163,11 +172,20 @@ impl Drop for RunningFault<'_> {
 }
 
 /// How many of the bytes are forwarded before the fault, and the fault if these bytes trigger it.
-fn trigger(state: &Mutex<State>, direction: Direction, length: usize) -> (usize, Option<FaultEffect>) {
+fn trigger(state: &Mutex<State>, direction: Direction, data: &[u8]) -> (usize, Option<FaultEffect>) {
     let mut state = lock(state);
+    let length = data.len();
     match direction {
         Direction::ToServer => state.to_server += length,
         Direction::ToClient => state.to_client += length,
+    }
+    if state.fault.is_some_and(|fault| fault.direction == direction)
+        && let Some(text) = &state.starts_at
+    {
+        if !data.windows(text.len()).any(|window| window == text.as_bytes()) {
+            return (length, None);
+        }
+        state.starts_at = None;
     }
     match &mut state.fault {
         Some(fault) if fault.direction == direction => {

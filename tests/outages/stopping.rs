@@ -95,7 +95,7 @@ async fn a_reload_during_an_execution_ends_nothing() {
 #[tokio::test]
 async fn sigterm_during_a_discord_outage_posts_the_result_after_the_next_start() {
     let env = TestEnv::new().await;
-    let config = BotConfig::default();
+    let config = BotConfig { confirm_within: "60s", ..BotConfig::default() };
     let mut bot = start_bot(&env, &config).await;
     let (mut victim, card) = open_request(&env).await;
     send_signal("-STOP", victim.pid()).await;
@@ -120,7 +120,10 @@ async fn sigterm_during_a_discord_outage_posts_the_result_after_the_next_start()
 async fn sigterm_with_an_unresponsive_target_or_ledger_stops_in_time() {
     let env = TestEnv::new().await;
     let (target, ledger) = (Proxy::to(env.cluster.port()).await, Proxy::to(env.cluster.port()).await);
-    let config = BotConfig { target_port: Some(target.port), ledger_port: Some(ledger.port), ..SHARED };
+    // With the 5 s after it, this is over clearly before a stop waits no longer.
+    let confirm_within = "1s";
+    let (target_port, ledger_port) = (Some(target.port), Some(ledger.port));
+    let config = BotConfig { target_port, ledger_port, confirm_within, ..SHARED };
     let mut bot = start_bot(&env, &config).await;
     let (_victim, card) = open_request(&env).await;
     target.drop_data(true);

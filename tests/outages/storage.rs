@@ -6,7 +6,7 @@ use std::time::Duration;
 use discord_sim::Message;
 use killgate::ledger::sqlite::reader::SqliteReader;
 use rusqlite::Connection;
-use throwaway_postgres::{SqlState, Victim};
+use throwaway_postgres::{SqlState, Victim, eventually};
 
 use crate::environment::{APPROVE, Bot, BotConfig, TestEnv, wait_until_ready};
 use crate::failovers::SETTING as SHARED;
@@ -38,9 +38,8 @@ impl OpenRequest {
 
     /// Waits until the posted card is recorded.
     async fn wait_for_posted_record(&self) {
-        while self.events().await != ["requested", "posted"] {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        let is_posted = async || Ok((self.events().await == ["requested", "posted"]).then_some(()));
+        eventually("the posted card is recorded", is_posted).await.expect("recorded");
     }
 
     async fn events(&self) -> Vec<String> {

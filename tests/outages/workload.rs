@@ -14,7 +14,7 @@ use crate::environment::{APPROVE, DENY, TestEnv};
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// How long people wait for a card before they ask again, and for a result before the test fails.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
-const GIVE_UP: Duration = Duration::from_secs(90);
+const GIVE_UP: Duration = Duration::from_mins(5);
 
 /// The result of one request.
 pub struct Case {
@@ -134,6 +134,11 @@ pub fn results(env: &TestEnv, card: &Message) -> Vec<Message> {
     // A card that could not be the answer is followed by a note, which is a reply too.
     messages.retain(|message| message.replies_to(card) && message.content().ends_with(" · result"));
     messages
+}
+
+/// How many results were posted.
+pub fn all_results(env: &TestEnv) -> usize {
+    env.incident().messages().iter().filter(|message| message.content().ends_with(" · result")).count()
 }
 
 async fn poll<T>(limit: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {

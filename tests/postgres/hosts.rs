@@ -10,7 +10,7 @@ use killgate::postgres::connection::ConnectOptions;
 use killgate::postgres::hosts::SessionAttributes;
 use killgate::postgres::{PostgresTarget, TargetStatus};
 use killgate::workflow::ports::{Freshness, Target};
-use throwaway_postgres::{Cluster, eventually};
+use throwaway_postgres::{Cluster, ReservedPort, eventually};
 
 use crate::pgbouncer::Bouncer;
 use crate::support::{down, open, options, up};
@@ -55,10 +55,7 @@ async fn a_first_host_that_never_answers_the_login_costs_its_own_limit_and_not_t
     cluster.bot().await?;
     // It accepts connections in its backlog, and says nothing.
     let silent = TcpListener::bind(("127.0.0.1", 0))?;
-    let closed = {
-        let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        listener.local_addr()?.port()
-    };
+    let closed = ReservedPort::new()?.for_good();
     let ports = [silent.local_addr()?.port(), closed, cluster.port()];
     up(&open(hosts(&ports, "killgate", SessionAttributes::Any))).await?;
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use async_trait::async_trait;
@@ -68,10 +68,12 @@ fn clock_readings(cluster: &Cluster) -> Result<usize> {
 async fn the_clock_is_read_while_the_decision_is_recorded_and_again_if_that_takes_long() -> Result<()> {
     let cluster = Cluster::builder().setting("log_statement", "all").start().await?;
     let [stage, _] = stages(&cluster).await?;
-    for (recording, readings) in [(Duration::ZERO, 1), (Duration::from_millis(1_100), 2)] {
+    let mut cases = vec![(Duration::from_millis(1_100), 2), (Duration::ZERO, 1)];
+    while let Some((recording, readings)) = cases.pop() {
         let mut victim = cluster.victim("app").running(SLEEP).await?;
         let approved = approved(stage.ask(Action::Terminate, victim.pid()).await?);
         let before = clock_readings(&cluster)?;
+        let began = Instant::now();
         stage.target.expect_signal();
         let reading = || Ok((clock_readings(&cluster)? > before).then_some(()));
         eventually("the reading", async || reading()).await?;
@@ -80,7 +82,13 @@ async fn the_clock_is_read_while_the_decision_is_recorded_and_again_if_that_take
         let lease = GivenLease(Some(Duration::from_secs(2)));
         let results = stage.target.signal(&approved, &ProtectionRules::default(), &lease).await;
         assert_eq!(results, [SignalResult::Sent]);
+        let took = began.elapsed();
         victim.ended().await?;
+        if recording.is_zero() && took > Duration::from_millis(200) {
+            // The machine was busy for so long that the reading was old. Try that again.
+            cases.push((recording, readings));
+            continue;
+        }
         assert_eq!(clock_readings(&cluster)? - before, readings, "after {recording:?}");
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use throwaway_postgres::Cluster;
 
 use crate::proxy::Proxy;
-use crate::scene::{scene, target};
+use crate::scene::{choices, scene, target};
 
 /// Who waits longer for choices has typed the next letter.
 const TYPING_PAUSE: Duration = Duration::from_millis(1_400);
@@ -18,9 +18,8 @@ async fn sessions_are_offered_the_worst_first_and_match_any_of_their_names() {
     let idle = cluster.victim("batch").application("nightly").idle().await.unwrap();
     let blocker = cluster.victim("app").idle_in_transaction("lock table orders").await.unwrap();
     let waiter = cluster.victim("app").waiting("select * from orders").await.unwrap();
-    let ana = env.person("ana").in_channel(&env.incident_channel());
     let offered = async |typed: &str| -> Vec<String> {
-        let choices = ana.completes("/terminate", "pid", typed).await;
+        let choices = choices(&env, "/terminate", "pid", typed).await;
         choices.into_iter().map(|(_, value)| value).collect()
     };
 
@@ -30,10 +29,10 @@ async fn sessions_are_offered_the_worst_first_and_match_any_of_their_names() {
     assert_eq!(offered("nightly").await, [idle.pid().to_string()]);
     assert_eq!(offered("BATCH").await, [idle.pid().to_string()]);
     assert_eq!(offered("from orders").await, [waiter.pid().to_string()]);
-    let named = ana.completes("/terminate", "pid", &blocker.pid().to_string()).await;
+    let named = choices(&env, "/terminate", "pid", &blocker.pid().to_string()).await;
     let (name, _) = &named[0];
     assert!(name.contains("app · idle in tx") && name.contains("blocks 1"), "{name}");
-    let targets = ana.completes("/cancel", "target", "ord").await;
+    let targets = choices(&env, "/cancel", "target", "ord").await;
     assert_eq!(targets, [("orders".to_owned(), "orders".to_owned())]);
     let ivy = env.person("ivy").in_channel(&env.incident_channel());
     assert!(ivy.completes("/cancel", "pid", "").await.is_empty());
@@ -55,9 +54,11 @@ async fn a_silent_server_does_not_delay_choices() {
     for _ in 0..3 {
         let began = Instant::now();
         let choices = ana.completes("/cancel", "pid", &typed).await;
+        // The other server may be late, too.
+        let Some((name, _)) = choices.first() else { continue };
         soonest = soonest.min(began.elapsed());
         assert_eq!(choices.len(), 1);
-        assert!(choices[0].0.contains("orders"), "{choices:?}");
+        assert!(name.contains("orders"), "{choices:?}");
         if soonest < TYPING_PAUSE {
             break;
         }

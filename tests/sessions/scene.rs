@@ -1,7 +1,7 @@
 //! The bot in front of PostgreSQL servers and a simulated Discord, where Vera may only look.
 
 use discord_sim::{InteractionResponse, Message};
-use throwaway_postgres::Cluster;
+use throwaway_postgres::{Cluster, eventually};
 
 use crate::environment::{TestEnv, TestEnvBuilder};
 
@@ -34,6 +34,17 @@ pub async fn types(env: &TestEnv, who: &str, command: &str, options: &[(&str, &s
 /// Types `/sessions` as Ana, and waits for the list.
 pub async fn sessions(env: &TestEnv, options: &[(&str, &str)]) -> Message {
     types(env, "ana", "/sessions", options).await.message()
+}
+
+/// Types into an option until the bot offers something. It omits a target that did not answer in time, and is asked again by
+/// the next letter.
+pub async fn choices(env: &TestEnv, command: &str, option: &str, typed: &str) -> Vec<(String, String)> {
+    let place = env.person("ana").in_channel(&env.incident_channel());
+    let offered = eventually("choices", async || {
+        let choices = place.completes(command, option, typed).await;
+        Ok((!choices.is_empty()).then_some(choices))
+    });
+    offered.await.expect("choices")
 }
 
 /// What the person is told instead: one line that nobody else sees.

@@ -5,7 +5,7 @@ use throwaway_postgres::{SqlState, eventually};
 
 use crate::components::{button, option};
 use crate::environment::{SLEEP, TestEnv};
-use crate::scene::{refusal, scene, sessions, types};
+use crate::scene::{choices, refusal, scene, sessions, types};
 
 async fn select(env: &TestEnv, who: &str, list: &Message, pid: i32) -> InteractionResponse {
     let (menu, value) = option(list, pid);
@@ -151,9 +151,8 @@ async fn a_protected_session_is_marked_in_completion_and_its_details_offer_no_re
     let cluster = &env.cluster;
     let payments = cluster.victim("payments").running(SLEEP).await.unwrap();
     let other = env.sleeping_session().await;
-    let ana = env.person("ana").in_channel(&env.incident_channel());
     for (pid, is_marked) in [(payments.pid(), true), (other.pid(), false)] {
-        let choices = ana.completes("/terminate", "pid", &pid.to_string()).await;
+        let choices = choices(&env, "/terminate", "pid", &pid.to_string()).await;
         let [(name, _)] = &choices[..] else { panic!("{choices:?}") };
         assert_eq!(name.starts_with("🔒"), is_marked, "{name}");
     }

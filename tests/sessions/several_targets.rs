@@ -1,18 +1,21 @@
 //! Several targets: all are queried at once, and a silent one does not hide the others.
 
-use tokio::net::TcpListener;
+use throwaway_postgres::Cluster;
 
 use crate::proxy::Proxy;
 use crate::scene::{scene, sessions, target};
 
 #[tokio::test]
 async fn a_silent_target_is_named_while_the_others_are_shown() {
-    // It accepts connections and never answers.
-    let silent_server = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let dead = format!("postgresql://killgate@{}/postgres", silent_server.local_addr().unwrap());
-    let env = scene().section(&target("billing", &dead)).start().await;
+    let cluster = Cluster::start().await.unwrap();
+    let proxy = Proxy::to(cluster.port()).await;
+    let silent = format!("postgresql://killgate@127.0.0.1:{}/postgres", proxy.port);
+    let mut env = scene().section(&target("billing", &silent)).start_without_bot_on(cluster).await;
+    env.start_bot().await;
+    env.wait_for_log("connected target=\"billing\"").await;
     let victim = env.sleeping_session().await;
 
+    proxy.stall();
     let list = sessions(&env, &[]).await;
     let pid = victim.pid().to_string();
     list.becomes("the list of orders, without billing so far", |list| {
@@ -35,6 +38,7 @@ async fn the_late_answer_of_a_slow_target_is_shown_in_the_same_message() {
     let url = format!("postgresql://killgate@127.0.0.1:{}/postgres", proxy.port);
     env.change_config(&env.cluster.url("killgate", "postgres"), &url);
     env.start_bot().await;
+    env.wait_for_bot_backend().await;
     let victim = env.sleeping_session().await;
     proxy.stall();
     let slow = sessions(&env, &[]).await;

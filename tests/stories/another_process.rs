@@ -61,6 +61,7 @@ async fn a_request_whose_card_another_process_replaced_is_withdrawn_and_the_mess
     assert_eq!(record["outcome"], "withdrawn", "{record}");
     env.sim.eventually(LIMIT, "the channel is told", || alerts(&env).len() == 1).await;
     env.react("ben", &card, APPROVE);
+    env.wait_for_event(1, "attempt_refused by ben: closed", 1).await;
     assert!(victim.still_alive().await.unwrap());
     assert!(card.content().contains("deadbeef"), "{}", card.content());
     assert!(!env.incident_channel().messages().iter().any(|message| message.replies_to(&card)));

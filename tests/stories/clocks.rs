@@ -50,14 +50,14 @@ async fn a_clock_that_jumps_forward_expires_nothing() {
 
 #[tokio::test]
 async fn a_clock_that_is_set_back_extends_nothing() {
-    let Some(mut env) = env_with_a_settable_clock("3s").await else { return };
+    let Some(mut env) = env_with_a_settable_clock("15s").await else { return };
     env.start_bot().await;
     let victim = env.sleeping_session().await;
     let asked_at = Instant::now();
     let card = env.request_card("/terminate", victim.pid()).await;
     set_clock(&env, "-3600");
     env.assert_outcome(1, &card, "expired", "Expired").await;
-    assert!(asked_at.elapsed() >= Duration::from_secs(3));
+    assert!(asked_at.elapsed() >= Duration::from_secs(15));
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ async fn the_requesters_deny_withdraws_the_request(right: SignalRight) {
 async fn a_request_expires(right: SignalRight) {
     let env = TestEnv::builder()
         .right(right)
-        .section("[approval]\nexpires_after = \"5s\"\napprovals = 2")
+        .section("[approval]\nexpires_after = \"15s\"\napprovals = 2")
         .start()
         .await;
     let victim = env.sleeping_session().await;

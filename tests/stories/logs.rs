@@ -5,12 +5,13 @@ use regex::Regex;
 use serde_json::Value;
 use throwaway_postgres::{Cluster, SqlState};
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 
 use crate::environment::{APPROVE, LIMIT, TestEnv};
 
 #[tokio::test]
 async fn every_log_line_about_a_request_has_its_number_and_no_query_text() {
-    let mut env = TestEnv::builder().with_verbose_log().start().await;
+    let mut env = TestEnv::builder().with_json_log().start().await;
     // A request that ends first, so that the next one has number 2.
     let first = env.sleeping_session().await;
     env.request_card("cancel", first.pid()).await;
@@ -117,7 +118,7 @@ async fn the_log_begins_with_what_killgate_serves_and_names_an_absent_target_onc
 
     // Each connection is closed at once.
     for _ in 0..4 {
-        drop(silent.accept().await.unwrap());
+        drop(timeout(LIMIT, silent.accept()).await.expect("it connects again").unwrap());
     }
     let named = || {
         let log = env.log();

@@ -116,7 +116,7 @@ async fn a_deleted_thread_or_channel_ends_what_is_open_there() {
 
 #[tokio::test]
 async fn an_archived_thread_keeps_its_request_open_and_its_result_takes_it_out_of_the_archive() {
-    let env = TestEnv::builder().section("[approval]\nexpires_after = \"6s\"").start().await;
+    let env = TestEnv::builder().section("[approval]\nexpires_after = \"15s\"").start().await;
     let thread = env.sim.creates_thread(&env.incident_channel(), "outage");
     let (victim, card) = request_in(&env, &thread).await;
 
@@ -139,7 +139,7 @@ async fn request_in_a_thread_before_a_kill(env: &mut TestEnv) -> (Channel, Victi
 
 #[tokio::test]
 async fn a_thread_that_was_archived_while_the_bot_was_away_keeps_its_request_open_until_it_expires() {
-    let mut env = TestEnv::builder().section("[approval]\nexpires_after = \"8s\"").start().await;
+    let mut env = TestEnv::builder().section("[approval]\nexpires_after = \"15s\"").start().await;
     let (thread, victim, card) = request_in_a_thread_before_a_kill(&mut env).await;
     env.sim.archives(&thread, true);
 
@@ -171,7 +171,7 @@ async fn what_people_did_before_a_thread_was_archived_while_the_bot_was_away_is_
 
 #[tokio::test]
 async fn a_request_in_a_thread_that_was_locked_while_the_bot_was_away_ends_and_says_so_once_it_is_unlocked() {
-    let mut env = TestEnv::builder().section("[approval]\nexpires_after = \"8s\"").start().await;
+    let mut env = TestEnv::builder().section("[approval]\nexpires_after = \"15s\"").start().await;
     let (thread, victim, card) = request_in_a_thread_before_a_kill(&mut env).await;
     env.sim.locks(&thread, true);
 
@@ -226,7 +226,7 @@ async fn what_people_did_in_a_hidden_channel_is_read_before_anything_is_executed
 #[tokio::test]
 async fn nothing_counts_in_a_channel_that_left_its_category() {
     let mut env = with_category().await;
-    env.change_config("[ledger]", "[approval]\nexpires_after = \"8s\"\n[ledger]");
+    env.change_config("[ledger]", "[approval]\nexpires_after = \"15s\"\n[ledger]");
     env.start_bot().await;
     let category = env.sim.channel("incidents");
     let channel = env.sim.creates_channel("inc-42", Some(&category));

@@ -62,7 +62,7 @@ async fn a_quorum_is_executed_once_discord_says_again_who_may_approve() {
 
 #[tokio::test]
 async fn a_quorum_that_discord_never_confirms_expires() {
-    let section = "[approval]\napprovals = 2\nexpires_after = \"8s\"";
+    let section = "[approval]\napprovals = 2\nexpires_after = \"15s\"";
     let env = TestEnv::builder().section(section).start().await;
     env.sim.fails_next(1000, LOOK_UP, Fault::Hang);
     let (victim, card) = approved_by_ben(&env, 1).await;

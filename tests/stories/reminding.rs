@@ -47,11 +47,11 @@ async fn the_approvers_of_an_undecided_request_are_mentioned_once_more() {
 
 #[tokio::test]
 async fn a_request_that_was_decided_in_time_reminds_nobody() {
-    let env = reminding_after("2s").start().await;
+    let env = reminding_after("6s").start().await;
     let mut decided = env.sleeping_session().await;
     let decided_card = env.request_card("/terminate", decided.pid()).await;
     // Its result is still on its way when it would be time.
-    env.sim.fails_next(1, "POST /channels/*/messages", Fault::Delay(Duration::from_secs(3)));
+    env.sim.fails_next(1, "POST /channels/*/messages", Fault::Delay(Duration::from_secs(8)));
     env.react("ben", &decided_card, APPROVE);
     decided.ended().await.unwrap();
 

@@ -68,7 +68,7 @@ async fn two_simultaneous_approvals_signal_once(right: SignalRight) {
 }
 
 async fn a_session_that_cannot_be_seen_after_the_signal_is_not_said_to_have_ended(right: SignalRight) {
-    let env = TestEnv::builder().right(right).section("[limits]\nconfirm_within = \"2s\"").start().await;
+    let env = TestEnv::builder().right(right).section("[limits]\nconfirm_within = \"10s\"").start().await;
     let victim = env.session_running(COUNTS_CANCELS).await;
     let card = env.request_card("/cancel", victim.pid()).await;
     let bot = env.wait_for_bot_backend().await;
@@ -84,7 +84,7 @@ async fn a_session_that_cannot_be_seen_after_the_signal_is_not_said_to_have_ende
 }
 
 async fn a_termination_that_is_not_seen_is_not_said_to_have_happened(right: SignalRight) {
-    let env = TestEnv::builder().right(right).section("[limits]\nconfirm_within = \"2s\"").start().await;
+    let env = TestEnv::builder().right(right).section("[limits]\nconfirm_within = \"10s\"").start().await;
     let mut victim = env.sleeping_session().await;
     let card = env.request_card("/terminate", victim.pid()).await;
     let (bot, process) = (env.wait_for_bot_backend().await, u32::try_from(victim.pid()).unwrap());
@@ -104,7 +104,7 @@ async fn a_termination_that_is_not_seen_is_not_said_to_have_happened(right: Sign
 
 #[tokio::test]
 async fn a_session_that_is_gone_since_its_server_was_restarted_is_not_said_to_have_been_cancelled() {
-    let env = TestEnv::builder().section("[limits]\nconfirm_within = \"4s\"").start().await;
+    let env = TestEnv::builder().section("[limits]\nconfirm_within = \"10s\"").start().await;
     let victim = env.session_running(COUNTS_CANCELS).await;
     let card = env.request_card("/cancel", victim.pid()).await;
     env.react("ben", &card, APPROVE);

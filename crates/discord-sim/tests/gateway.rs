@@ -179,7 +179,7 @@ async fn events_can_be_repeated_and_delayed() {
     let sim = guild().await;
     let (mut socket, _) = GatewayClient::ready(&sim, DEFAULT_INTENTS).await;
     sim.gateway().repeats_events(2);
-    sim.gateway().delays_events(Duration::from_millis(50));
+    sim.gateway().delays_events(Duration::from_secs(2));
     say(&sim, "twice");
     socket.receives_nothing().await;
     let (first, second) = (socket.event("MESSAGE_CREATE").await, socket.event("MESSAGE_CREATE").await);

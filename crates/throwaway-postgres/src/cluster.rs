@@ -1,16 +1,15 @@
 use std::fs;
-use std::hash::{BuildHasher, RandomState};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use tokio::sync::{Mutex, OnceCell};
 use tokio::task::spawn_blocking;
 use tokio_postgres::{Client, NoTls};
 
 use crate::binaries::Binaries;
 use crate::eventually;
+use crate::reserved_port::ReservedPort;
 use crate::server::Server;
 use crate::settings::ClusterBuilder;
 use crate::template;
@@ -24,7 +23,7 @@ pub const BOT: &str = "killgate";
 pub struct Cluster {
     server: Arc<Mutex<Server>>,
     folder: PathBuf,
-    port: u16,
+    port: ReservedPort,
 }
 
 /// A cluster shared by all tests of this process, started on the first call.
@@ -66,8 +65,8 @@ impl Cluster {
         let account = server.account();
         template::create_data(&binaries, account, &server.data(), builder.has_own_identifier)?;
 
-        let port = free_port()?;
-        builder.write(&server.data(), &folder, port, account)?;
+        let port = ReservedPort::new()?;
+        builder.write(&server.data(), &folder, port.number(), account)?;
         server.start()?;
         Ok(Self { server: Arc::new(Mutex::new(server)), folder, port })
     }
@@ -103,7 +102,7 @@ impl Cluster {
 
     /// The TCP port on loopback. A restart keeps it.
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// The folder with the Unix socket, the log and the data directory.
@@ -119,12 +118,12 @@ impl Cluster {
 
     /// A connection URL through loopback.
     pub fn url(&self, user: &str, database: &str) -> String {
-        format!("postgresql://{user}@127.0.0.1:{}/{database}", self.port)
+        format!("postgresql://{user}@127.0.0.1:{}/{database}", self.port())
     }
 
     /// A connection URL through the Unix socket.
     pub fn socket_url(&self, user: &str, database: &str) -> String {
-        format!("postgresql:///{database}?user={user}&host={}&port={}", self.folder.display(), self.port)
+        format!("postgresql:///{database}?user={user}&host={}&port={}", self.folder.display(), self.port())
     }
 
     /// Connects as `user` to `database`.
@@ -201,19 +200,4 @@ impl Cluster {
 
 fn create_role(name: &str) -> String {
     format!("do $$ begin create role \"{name}\" login; exception when duplicate_object then null; end $$")
-}
-
-/// A free port below Linux's range for outgoing connections (32768 and up), because one of those
-/// could take the port before the server starts, or during a restart.
-fn free_port() -> Result<u16> {
-    const FIRST: u64 = 10_000;
-    const COUNT: u64 = 22_000;
-    let random = RandomState::new();
-    for attempt in 0..100_u32 {
-        let port = u16::try_from(FIRST + random.hash_one(attempt) % COUNT)?;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return Ok(port);
-        }
-    }
-    bail!("no free port found on loopback")
 }

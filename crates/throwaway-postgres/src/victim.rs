@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_postgres::{Client, Error, NoTls, error::SqlState};
@@ -46,7 +46,7 @@ impl<'a> SessionBuilder<'a> {
         Victim::connect(self).await
     }
 
-    /// Executing `statement`, which should take long.
+    /// Executing `statement`, which should take long. One that sleeps does so already.
     pub async fn running(self, statement: &str) -> Result<Victim> {
         let mut victim = Victim::connect(self).await?;
         victim.run(statement).await?;
@@ -134,7 +134,10 @@ impl Victim {
         let client = Arc::clone(&self.client);
         let text = statement.to_owned();
         self.statement = Some(tokio::spawn(async move { client.batch_execute(&text).await }));
-        self.seen("state = 'active'").await
+        // A block that catches cancels is active before it catches the first one.
+        let sleeps = statement.contains("perform pg_sleep");
+        self.seen(if sleeps { "state = 'active' and wait_event = 'PgSleep'" } else { "state = 'active'" })
+            .await
     }
 
     /// Waits for the end of the statement, or without one of the session, and returns the SQLSTATE that its client received:
@@ -171,16 +174,15 @@ impl Victim {
     /// Waits until the session matches `condition`, which is SQL over the columns of `pg_stat_activity`.
     pub async fn seen(&self, condition: &str) -> Result<()> {
         let what = format!("session {} with {condition}", self.pid);
-        eventually(&what, async || {
+        let seen = eventually(&what, async || {
             if self.matches(condition).await? {
-                return Ok(Some(()));
+                return Ok(Some(true));
             }
-            if self.statement.as_ref().is_some_and(JoinHandle::is_finished) {
-                bail!("the statement ended before: {what}");
-            }
-            Ok(None)
-        })
-        .await
+            let has_ended = self.statement.as_ref().is_some_and(JoinHandle::is_finished);
+            Ok(has_ended.then_some(false))
+        });
+        ensure!(seen.await?, "the statement ended before: {what}");
+        Ok(())
     }
 
     /// Uses a short-lived connection, for tests that use up every slot.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Output, Stdio};
+use std::time::Duration;
 
 use discord_sim::Message;
 use serde_json::Value;
@@ -13,15 +14,34 @@ use tokio::time::timeout;
 use super::{APPROVE, LIMIT, TestEnv};
 use crate::replay::replay_left_ledger;
 
+/// How long a start waits for the bot's target.
+const TARGET_LIMIT: Duration = Duration::from_secs(10);
+
 impl TestEnv {
-    /// Starts the bot and waits until it is connected and has registered its commands.
+    /// Starts the bot and waits until it is connected and has registered its commands, and knows whether its target is
+    /// reachable: otherwise the answer to the first command may be deferred.
     pub async fn start_bot(&mut self) {
+        let logged_before = self.log().len();
         let mut bot = self.spawn_bot();
         tokio::select! {
             () = self.sim.bot_is_ready() => {}
             status = bot.wait() => panic!("the bot ended: {status:?}\n{}", self.log()),
         }
         self.bot = Some(bot);
+        if self.output.is_none() {
+            // Where its ledger cannot be used, it connects to no target.
+            let _ = timeout(TARGET_LIMIT, self.wait_until_target_is_known(logged_before)).await;
+        }
+    }
+
+    async fn wait_until_target_is_known(&self, logged_before: usize) {
+        let texts = ["connected target=", "\"message\":\"connected\"", "not reachable"];
+        let is_known = || {
+            let log = self.log();
+            let log = log.get(logged_before..).unwrap_or_default();
+            texts.iter().any(|text| log.contains(text))
+        };
+        self.sim.eventually(LIMIT, "the target is known", is_known).await;
     }
 
     /// Starts the bot.
@@ -37,10 +57,9 @@ impl TestEnv {
 
     fn spawn_bot(&self) -> Child {
         let file = fs::File::options().append(true).create(true).open(self.path("bot.log")).expect("a log");
-        let (run, filter): (&[_], _) = if self.verbose_log {
-            (&["run", "--log-format", "json"], "trace")
-        } else {
-            (&["run"], "killgate=debug,info")
+        let (run, filter): (&[_], _) = match self.json_log {
+            Some(filter) => (&["run", "--log-format", "json"], filter),
+            None => (&["run"], "killgate=debug,info"),
         };
         self.killgate(run)
             .env("RUST_LOG", filter)

@@ -37,7 +37,8 @@ pub struct TestEnv {
     bot: Option<Child>,
     /// With the same token and another ledger.
     second_bot: Option<Child>,
-    verbose_log: bool,
+    /// The filter of a log in JSON.
+    json_log: Option<&'static str>,
     /// Environment variables of the bot.
     variables: Vec<(String, String)>,
     /// Where both outputs go, if the log does not go into a file.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -10,6 +11,9 @@ use super::response::InteractionResponse;
 use super::waiting::{LIMIT, expect_done, until};
 use crate::ids::Id;
 use crate::state::SimState;
+
+/// How long Discord waits for choices.
+const CHOICES_WITHIN: Duration = Duration::from_secs(3);
 
 /// A slash command before it is sent.
 #[derive(Clone, Debug)]
@@ -82,13 +86,20 @@ impl TypedCommand {
         Ok(InteractionResponse::new(shared, id))
     }
 
-    /// Types into an option and waits for the bot's choices.
+    /// Types into an option and waits for the bot's choices. Who gets none in Discord's three seconds types again.
     pub async fn completes(self, option: &str, so_far: &str) -> Vec<(String, String)> {
         let shared = Arc::clone(&self.shared);
         let what = format!("{} is completed", self.text);
-        let opened = self.open(Some((option, so_far)));
-        let id = expect_done(&shared, &what, opened);
+        let mut typed: Option<(Id, Instant)> = None;
         let choices = until(&shared, LIMIT, &what, Location::caller(), || {
+            let id = match typed {
+                Some((id, since)) if since.elapsed() < CHOICES_WITHIN => id,
+                _ => {
+                    let id = expect_done(&shared, &what, self.clone().open(Some((option, so_far))));
+                    typed = Some((id, Instant::now()));
+                    id
+                }
+            };
             shared.world().interactions.get(&id)?.choices.clone()
         })
         .await;

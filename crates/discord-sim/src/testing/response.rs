@@ -24,10 +24,14 @@ impl InteractionResponse {
         Self { shared, interaction }
     }
 
-    /// The message in the response. Panics if the bot responded otherwise or not at all.
+    /// The message in the response, or the follow-up that came instead of filling in a deferred one. Panics if the bot
+    /// responded otherwise or not at all.
     #[track_caller]
     pub fn message(&self) -> Message {
-        let place = self.read(|interaction| interaction.original.map(|id| (interaction.channel, id)));
+        let place = self.read(|interaction| {
+            let message = interaction.instead.or(interaction.original);
+            message.map(|id| (interaction.channel, id))
+        });
         let (channel, id) = place.unwrap_or_else(|| panic!("the response is not a message"));
         Message::new(Arc::clone(&self.shared), channel, id)
     }
@@ -75,17 +79,10 @@ impl InteractionResponse {
         .await
     }
 
-    /// Waits until a deferred response is filled in.
+    /// Waits until a deferred response is filled in, or a follow-up came instead.
     pub async fn filled(self) -> Self {
         until(&self.shared, LIMIT, "the deferred response is filled in", Location::caller(), || {
-            let (answered, place) = self.read(|interaction| {
-                (interaction.answered, interaction.original.map(|id| (interaction.channel, id)))
-            });
-            let Some((channel, id)) = place else {
-                return answered.then_some(());
-            };
-            let message = Message::new(Arc::clone(&self.shared), channel, id);
-            (!message.exists() || !message.is_loading()).then_some(())
+            self.read(|interaction| (interaction.answered && !interaction.is_deferred).then_some(()))
         })
         .await;
         self

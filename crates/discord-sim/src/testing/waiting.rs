@@ -10,8 +10,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::api_error::ApiError;
 use crate::state::SimState;
 
-/// The default time limit of waits.
-pub(crate) const LIMIT: Duration = Duration::from_secs(10);
+/// The default time limit of waits. Long, because a test machine may be busy.
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 /// How often a condition is checked without a change in the simulator, because it may depend on something else.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);

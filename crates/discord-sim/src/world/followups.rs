@@ -33,6 +33,7 @@ impl World {
             && self.channel(to.channel)?.message(original).is_ok_and(message::StoredMessage::is_loading)
         {
             self.edit(to.channel, original, draft)?;
+            self.interaction_mut(to.id)?.is_deferred = false;
             return self.bot_sees(to.channel, original);
         }
         let setting = MessageContext {
@@ -48,7 +49,11 @@ impl World {
             loading: false,
         };
         let id = self.post(self.application.id, to.channel, draft, setting)?;
-        self.interaction_mut(to.id)?.messages.push(id);
+        let interaction = self.interaction_mut(to.id)?;
+        interaction.messages.push(id);
+        if std::mem::take(&mut interaction.is_deferred) {
+            interaction.instead = Some(id);
+        }
         self.bot_sees(to.channel, id)
     }
 
@@ -71,6 +76,8 @@ impl World {
     ) -> Result<Value, ApiError> {
         let (channel, message) = self.locate_response(application, token, which)?;
         self.edit(channel, message, MessageDraft::read(body)?)?;
+        let interaction = self.answered_interaction(application, token)?.id;
+        self.interaction_mut(interaction)?.is_deferred = false;
         self.bot_sees(channel, message)
     }
 

@@ -33,6 +33,10 @@ pub(crate) struct Interaction {
     pub(crate) original: Option<Id>,
     /// Every message in response, including `@original`.
     pub(crate) messages: Vec<Id>,
+    /// Whether the initial response only said that the response follows, and it has not followed yet.
+    pub(crate) is_deferred: bool,
+    /// The follow-up that came instead of filling in a deferred response.
+    pub(crate) instead: Option<Id>,
     pub(crate) choices: Option<Vec<Value>>,
     pub(crate) modal: Option<Value>,
 }

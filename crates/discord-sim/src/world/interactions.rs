@@ -44,6 +44,8 @@ impl World {
             opener: None,
             original: None,
             messages: Vec::new(),
+            is_deferred: false,
+            instead: None,
             choices: None,
             modal: None,
         };

@@ -63,6 +63,7 @@ impl World {
         }
         let interaction = self.interaction_mut(id)?;
         interaction.answered = true;
+        interaction.is_deferred = matches!(kind, DEFERRED_MESSAGE | DEFERRED_UPDATE);
         if matches!(kind, DEFERRED_UPDATE | UPDATE) {
             interaction.original = interaction.source;
             interaction.messages.extend(interaction.source);

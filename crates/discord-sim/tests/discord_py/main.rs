@@ -5,8 +5,11 @@
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use discord_sim::Sim;
+
+const LIMIT: Duration = Duration::from_mins(2);
 
 #[tokio::test]
 async fn a_bot_written_with_discord_py_serves_a_channel() {
@@ -16,6 +19,8 @@ async fn a_bot_written_with_discord_py_serves_a_channel() {
     };
     let sim = Sim::builder().person("ana", []).person("ben", []).channel("incident").start().await;
     let _bot = Bot::start(&python, &sim);
+    // Python takes seconds to start on a busy machine.
+    sim.eventually(LIMIT, "the bot is connected", || sim.gateway().has_the_bot()).await;
     sim.bot_is_ready().await;
     let (ana, ben, incident) = (sim.person("ana"), sim.person("ben"), sim.channel("incident"));
 
