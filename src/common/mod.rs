@@ -3,9 +3,11 @@
 //! | file | what is in it |
 //! |---|---|
 //! | [`backoff`] | how long to wait before the next attempt |
+//! | [`bounded_read`] | reads files within a time limit |
 //! | [`check_result`] | the result of one check of `killgate check` |
 //! | [`error_causes`] | an error with its causes |
 
 pub mod backoff;
+pub mod bounded_read;
 pub mod check_result;
 pub mod error_causes;
