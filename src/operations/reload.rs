@@ -24,7 +24,7 @@ impl ConfigFile {
         Self { path }
     }
 
-    /// Reads the file and the secrets that it names, and replaces the settings. A file with faults, or with a change that
+    /// Reads the file and the secrets that it names, and replaces the settings if any differs. A file with faults, or with a change that
     /// needs a restart, is refused as a whole, and so is one that is not read within [`READ_WITHIN`]: the settings stay, and
     /// the log says why.
     pub async fn reload(&self, settings: &watch::Sender<Arc<Settings>>) {
@@ -65,7 +65,15 @@ fn apply(settings: &watch::Sender<Arc<Settings>>, new: Settings) -> &'static str
         return "failed";
     }
     let targets = new.targets.len();
-    settings.send_replace(Arc::new(new));
-    info!(targets, "configuration reloaded");
+    // Whoever sees new settings starts again, for example reads the reactions of all open requests. Secrets in files are read
+    // again for each connection anyway.
+    let is_changed = settings.send_if_modified(|current| {
+        let is_changed = **current != new;
+        if is_changed {
+            *current = Arc::new(new);
+        }
+        is_changed
+    });
+    info!(targets, is_changed, "configuration reloaded");
     "ok"
 }
