@@ -31,7 +31,7 @@ pub mod ledger_tools;
 pub mod logging;
 mod panics;
 pub mod process_limits;
-mod process_signals;
+pub mod process_signals;
 mod readiness;
 pub mod reload;
 pub mod report;

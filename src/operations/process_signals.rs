@@ -6,6 +6,9 @@ use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+/// SIGHUP, which would end the process by default, is noticed from its registration on.
+pub struct ReloadSignal(Signal);
+
 /// They outlive a run, so that none is lost between two runs.
 pub(super) struct ProcessSignals {
     term: Signal,
@@ -15,13 +18,25 @@ pub(super) struct ProcessSignals {
     is_reload_due: bool,
 }
 
+impl ReloadSignal {
+    /// Call it before anything that takes time. SIGTERM and SIGINT still end the process then, so that a start that waits for a
+    /// file can be interrupted.
+    pub fn register() -> anyhow::Result<Self> {
+        // The handler stays when the runtime ends; the signals that it notices reach the next runtime.
+        let runtime = super::runtime()?;
+        let _context = runtime.enter();
+        let hup = signal(SignalKind::hangup()).context("the handler of SIGHUP could not be installed")?;
+        Ok(Self(hup))
+    }
+}
+
 impl ProcessSignals {
-    /// Needs the context of a runtime.
-    pub(super) fn register() -> anyhow::Result<Self> {
+    /// Needs the context of a runtime. A SIGHUP that came since its registration leads to a reload.
+    pub(super) fn register(ReloadSignal(hup): ReloadSignal) -> anyhow::Result<Self> {
         Ok(Self {
             term: signal(SignalKind::terminate()).context("the handler of SIGTERM could not be installed")?,
             int: signal(SignalKind::interrupt()).context("the handler of SIGINT could not be installed")?,
-            hup: signal(SignalKind::hangup()).context("the handler of SIGHUP could not be installed")?,
+            hup,
             is_reload_due: false,
         })
     }
@@ -79,16 +94,23 @@ mod tests {
     }
 
     /// One test, because a signal reaches the whole process.
-    #[tokio::test]
-    async fn neither_a_stop_nor_a_reload_is_lost_during_a_reload() {
-        let mut signals = ProcessSignals::register().expect("signals");
+    #[test]
+    fn no_stop_and_no_reload_is_lost_before_a_run_between_two_runs_and_during_a_reload() {
+        let reload_signal = ReloadSignal::register().expect("a handler");
+        send("HUP");
+        let runtime = crate::operations::runtime().expect("a runtime");
+        runtime.block_on(nothing_is_lost(reload_signal));
+    }
+
+    /// A SIGHUP has been sent.
+    async fn nothing_is_lost(reload_signal: ReloadSignal) {
+        let mut signals = ProcessSignals::register(reload_signal).expect("handlers");
         let stop = watch::Sender::new(false);
         let (started, may_end) = (watch::Sender::new(0), Semaphore::new(0));
         let reload = async || {
             started.send_modify(|reloads| *reloads += 1);
             may_end.acquire().await.expect("a permit").forget();
         };
-        send("HUP");
         // The run ends during the reload. The next run starts it again.
         tokio::select! {
             never = signals.handle(&stop, &reload) => match never {},

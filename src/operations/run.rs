@@ -9,7 +9,7 @@ use tracing::info;
 use super::active_replica::{ActiveReplica, ReplicaExit};
 use super::held_ledger::HeldLedger;
 use super::logging::{self, Metrics};
-use super::process_signals::ProcessSignals;
+use super::process_signals::{ProcessSignals, ReloadSignal};
 use super::readiness::Readiness;
 use super::reload::ConfigFile;
 use super::{degraded, http, target_pool};
@@ -24,13 +24,18 @@ use crate::workflow::ports::Ledger;
 const STANDBY: &str = "standby";
 
 /// Runs the bot until SIGTERM or SIGINT.
-pub fn run(settings: Settings, config: &ConfigFile, metrics: Metrics) -> anyhow::Result<()> {
+pub fn run(
+    settings: Settings,
+    config: &ConfigFile,
+    metrics: Metrics,
+    reload_signal: ReloadSignal,
+) -> anyhow::Result<()> {
     // A new runtime for each run: dropping it ends every task, so that nothing of a deposed replica continues, and connections
     // are reopened.
     let mut runtime = super::runtime()?;
     let mut signals = {
         let _context = runtime.enter();
-        ProcessSignals::register()?
+        ProcessSignals::register(reload_signal)?
     };
     log_start(&settings);
     let http_address = settings.http;

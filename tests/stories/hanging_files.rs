@@ -1,6 +1,8 @@
 //! Files that cannot be read: a named pipe without a writer, which blocks its reader as a network mount that does not answer does.
 
 use std::fs;
+use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -45,4 +47,39 @@ async fn a_reload_that_cannot_read_a_password_holds_up_no_approval_and_no_stop()
     // It waits for the read that has not ended.
     signal("HUP", env.bot_pid()).await;
     assert!(env.stop_bot().await.success());
+}
+
+#[tokio::test]
+async fn a_reload_during_the_start_neither_ends_the_bot_nor_is_lost() {
+    let mut env = TestEnv::builder().start_without_bot().await;
+    let config = fs::read_to_string(env.config()).unwrap();
+    replace_by_pipe(&env.config());
+    env.launch_bot();
+    let mut writer = blocked_reader(env.config()).await;
+    signal("HUP", env.bot_pid()).await;
+    // The reload will find a file there.
+    fs::remove_file(env.config()).unwrap();
+    fs::write(env.config(), format!("{config}\n[approval]\nrequire_reason = true\n")).unwrap();
+    writer.write_all(config.as_bytes()).unwrap();
+    drop(writer);
+
+    env.sim.bot_is_ready().await;
+    env.wait_for_log("configuration reloaded").await;
+    let victim = env.sleeping_session().await;
+    let refusal = env.refused_command("ana", "/terminate", victim.pid()).await;
+    assert!(refusal.contains("reason"), "{refusal}");
+    assert_eq!(env.log().matches("configuration reloaded").count(), 1, "{}", env.log());
+}
+
+#[tokio::test]
+async fn a_start_that_waits_for_its_configuration_can_be_interrupted() {
+    let mut env = TestEnv::builder().start_without_bot().await;
+    let config = fs::read_to_string(env.config()).unwrap();
+    replace_by_pipe(&env.config());
+    env.launch_bot();
+    let _writer = blocked_reader(env.config()).await;
+    signal("TERM", env.bot_pid()).await;
+    assert_eq!(env.wait_for_exit().await.signal(), Some(15));
+    fs::remove_file(env.config()).unwrap();
+    fs::write(env.config(), config).unwrap();
 }
