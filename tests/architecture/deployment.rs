@@ -109,6 +109,24 @@ fn the_dockerfile_copies_every_member_of_the_workspace() {
 }
 
 #[test]
+fn the_systemd_unit_allows_the_system_calls_that_killgate_makes_of_a_group_that_it_forbids() {
+    let unit = read("config/killgate.service");
+    let filters: Vec<&str> = unit.lines().filter_map(|line| line.strip_prefix("SystemCallFilter=")).collect();
+    // The call and its group (`systemd-analyze syscall-filter`). Raising the limit of descriptors needs nothing here: rustix calls
+    // `prlimit64`, which is in no group that the unit forbids.
+    assert!(read("src/operations/http.rs").contains("rustix::process::nice"));
+    let (call, group) = ("setpriority", "@resources");
+    // The last line that names a call or its group applies (systemd.exec(5), `SystemCallFilter=`).
+    let names =
+        |line: &str| line.trim_start_matches('~').split(' ').any(|name| [call, group].contains(&name));
+    let last = filters.iter().rfind(|line| names(line)).expect("a filter");
+    assert!(
+        !last.starts_with('~'),
+        "SystemCallFilter={last} forbids {call}, which the thread of [http] needs"
+    );
+}
+
+#[test]
 fn every_alert_has_a_runbook() {
     let runbooks = read("docs/runbooks.md");
     let anchors: Vec<String> = runbooks
