@@ -127,6 +127,21 @@ fn the_systemd_unit_allows_the_system_calls_that_killgate_makes_of_a_group_that_
 }
 
 #[test]
+fn in_compose_another_process_than_killgate_is_the_first_of_its_container() {
+    let compose = read("compose.yaml");
+    let services = ["  killgate:\n", "  killgate-demo:\n"];
+    for service in services {
+        let (_, after) = compose.split_once(service).expect("a service");
+        let keys: Vec<_> =
+            after.lines().take_while(|line| line.is_empty() || line.starts_with("    ")).collect();
+        assert!(
+            keys.contains(&"    init: true"),
+            "{service}: processes that a password_command leaves behind stay zombies"
+        );
+    }
+}
+
+#[test]
 fn every_alert_has_a_runbook() {
     let runbooks = read("docs/runbooks.md");
     let anchors: Vec<String> = runbooks
