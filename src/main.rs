@@ -7,6 +7,7 @@ use clap::Parser;
 use killgate::config::{self, ConfigFaults};
 use killgate::operations::arguments::{Arguments, AuditCommand, CliCommand, ConfigArgument};
 use killgate::operations::logging::{log_to_stderr, start_metrics};
+use killgate::operations::process_signals::ReloadSignal;
 use killgate::operations::reload::ConfigFile;
 use killgate::operations::{check, health, ledger_tools, process_limits, run, standard_output};
 use killgate::postgres::guard::guard_sql;
@@ -18,6 +19,10 @@ fn main() -> ExitCode {
     process_limits::disable_core_dumps();
     match Arguments::parse().command {
         CliCommand::Run { config, log_format } => {
+            let reload_signal = match ReloadSignal::register() {
+                Ok(signal) => signal,
+                Err(error) => return exit_code(Err(error)),
+            };
             let settings = match read_config(&config, config::load) {
                 Ok(settings) => settings,
                 Err(exit) => return exit,
@@ -25,7 +30,8 @@ fn main() -> ExitCode {
             let config = ConfigFile::new(config.file);
             let log = log_to_stderr(log_format);
             process_limits::raise_descriptor_limit();
-            let result = start_metrics(&log).and_then(|metrics| run::run(settings, &config, metrics));
+            let result =
+                start_metrics(&log).and_then(|metrics| run::run(settings, &config, metrics, reload_signal));
             exit_code(result.map(|()| ExitCode::SUCCESS))
         }
         CliCommand::Check { config, json } => match read_config(&config, config::load) {

@@ -73,7 +73,7 @@ use crate::domain::policy::RequestLimits;
 use crate::postgres::redaction::QueryVisibility;
 
 /// A valid configuration. `Debug` shows no secret.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     pub discord: DiscordOptions,
     pub privacy: QueryVisibility,

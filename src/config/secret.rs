@@ -3,12 +3,9 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::task::spawn_blocking;
-use tokio::time::timeout;
 
 use super::environment::Environment;
 use super::fault::{FaultCollector, FileSpan, Reported};
@@ -16,15 +13,13 @@ use super::password_command::{PasswordCommand, PasswordCommandError};
 use super::paths::BasePath;
 use super::section::ConfigSection;
 use super::value::ConfigValue;
+use crate::common::bounded_read::{READ_WITHIN, read_within};
 
 /// Longer than any token or password. A wrong path, such as a device, cannot fill the memory.
 pub(super) const MAX_LENGTH: usize = 64 * 1024;
 
 /// Where systemd puts credentials (systemd documentation, "System and Service Credentials").
 const CREDENTIALS: &str = "/run/credentials";
-
-/// How long a secret file may take to be read while killgate runs.
-const READ_WITHIN: Duration = Duration::from_secs(10);
 
 /// Where the password of a connection comes from.
 #[derive(Clone, Debug)]
@@ -75,7 +70,11 @@ impl PasswordSource {
     pub async fn read(&self) -> Result<Option<SecretString>, SecretError> {
         match self {
             Self::None => Ok(None),
-            Self::File(path) => read_file_within(path.clone(), READ_WITHIN).await.map(Some),
+            Self::File(path) => {
+                let read = read_within(path, READ_WITHIN, read_file).await;
+                let late = |error| Err(SecretError::Unreadable { path: path.clone(), error });
+                read.unwrap_or_else(late).map(Some)
+            }
             Self::Environment(password) | Self::Url(password) => Ok(Some(password.clone())),
             Self::Command(command) => Ok(Some(command.run().await?)),
         }
@@ -191,17 +190,6 @@ fn variable(
         None => Err(value.refuse("the environment has no variable of this name")),
         Some(password) if password.is_empty() => Err(value.refuse("the environment variable is empty")),
         Some(password) => Ok(password.into()),
-    }
-}
-
-/// The same as [`read_file`]. It blocks nobody else: the file may be on a network, or a named pipe.
-async fn read_file_within(path: PathBuf, limit: Duration) -> Result<SecretString, SecretError> {
-    let unreadable = |error| Err(SecretError::Unreadable { path: path.clone(), error });
-    let file = path.clone();
-    match timeout(limit, spawn_blocking(move || read_file(&file))).await {
-        Ok(Ok(read)) => read,
-        Ok(Err(stopped)) => unreadable(io::Error::other(stopped)),
-        Err(_) => unreadable(io::ErrorKind::TimedOut.into()),
     }
 }
 

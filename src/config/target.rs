@@ -19,7 +19,7 @@ use super::value::ConfigValue;
 use crate::domain::policy::TargetPolicy;
 
 /// A PostgreSQL server and its policy.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TargetConfig {
     /// Its unique name.
     pub name: String,

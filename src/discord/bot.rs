@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serenity::model::gateway::GatewayIntents;
 use serenity::model::id::{ApplicationId, GuildId, UserId};
 use tokio::sync::{Notify, watch};
@@ -54,6 +54,19 @@ pub struct DiscordOptions {
     pub scope: ChannelScope,
     pub vote_emoji: VoteEmoji,
     pub render_config: RenderConfig,
+}
+
+impl PartialEq for DiscordOptions {
+    fn eq(&self, other: &Self) -> bool {
+        // The proxy is in the environment, which does not change while killgate runs.
+        let Self { api_url, proxy: _, token, guild, scope, vote_emoji, render_config } = self;
+        *api_url == other.api_url
+            && token.expose_secret() == other.token.expose_secret()
+            && *guild == other.guild
+            && *scope == other.scope
+            && *vote_emoji == other.vote_emoji
+            && *render_config == other.render_config
+    }
 }
 
 /// Whether the bot can hear its guild.

@@ -13,6 +13,19 @@ pub struct OwnerRule {
     pub owner: SessionOwner,
 }
 
+/// Regular expressions are equal if their texts are.
+impl PartialEq for OwnerRule {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { application, user, owner } = self;
+        let is_same = |one: &Option<Regex>, other: &Option<Regex>| {
+            one.as_ref().map(Regex::as_str) == other.as_ref().map(Regex::as_str)
+        };
+        is_same(application, &other.application) && is_same(user, &other.user) && *owner == other.owner
+    }
+}
+
+impl Eq for OwnerRule {}
+
 /// A name, a Discord role, or both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionOwner {

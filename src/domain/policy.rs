@@ -6,7 +6,7 @@ use super::access::Access;
 use super::protection::ProtectionRules;
 
 /// Who may do what on one target, and what an approval takes there.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TargetPolicy {
     pub access: Access,
     pub protection: ProtectionRules,

@@ -15,6 +15,21 @@ pub struct ProtectionRules {
     pub databases: Vec<Regex>,
 }
 
+/// Regular expressions are equal if their texts are.
+impl PartialEq for ProtectionRules {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { users, applications, databases } = self;
+        let is_same = |one: &[Regex], other: &[Regex]| {
+            one.iter().map(Regex::as_str).eq(other.iter().map(Regex::as_str))
+        };
+        is_same(users, &other.users)
+            && is_same(applications, &other.applications)
+            && is_same(databases, &other.databases)
+    }
+}
+
+impl Eq for ProtectionRules {}
+
 /// The rule that protects a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProtectionRule {

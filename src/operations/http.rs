@@ -68,8 +68,14 @@ pub fn serve_in_background(
     std::thread::Builder::new()
         .name("http".to_owned())
         .spawn(move || {
-            // Linux changes the calling thread only (`nice(2)`, "C library/kernel differences"). If it refuses, both are equal.
-            let _ = rustix::process::nice(NICENESS);
+            // Linux changes the calling thread only (`nice(2)`, "C library/kernel differences").
+            if let Err(error) = rustix::process::nice(NICENESS) {
+                warn!(
+                    %error,
+                    "[http] runs with the priority of the bot, so a flood of requests to it may delay an approval: allow the \
+                     system call setpriority"
+                );
+            }
             runtime.block_on(serve(listener, server))
         })
         .context("the thread of [http] could not be started")?;

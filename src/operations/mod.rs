@@ -7,6 +7,7 @@
 //! | `active_replica`, `degraded` | runs the bot; reports a damaged ledger |
 //! | `held_ledger` | holds the ledger, so that one process acts |
 //! | `reload` | reads the configuration again on SIGHUP |
+//! | `process_signals` | SIGTERM, SIGINT and SIGHUP |
 //! | `target_pool` | keeps the targets open |
 //! | `clock` | the workflow's clock, which never jumps |
 //! | `process_limits` | no core dumps; enough file descriptors |
@@ -31,6 +32,7 @@ pub mod ledger_tools;
 pub mod logging;
 mod panics;
 pub mod process_limits;
+pub mod process_signals;
 mod readiness;
 pub mod reload;
 pub mod report;

@@ -1,17 +1,15 @@
 //! `killgate run`: stands by and is the active replica in turn, until the process is asked to stop.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
-use anyhow::Context;
 use metrics::gauge;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing::info;
 
 use super::active_replica::{ActiveReplica, ReplicaExit};
 use super::held_ledger::HeldLedger;
 use super::logging::{self, Metrics};
+use super::process_signals::{ProcessSignals, ReloadSignal};
 use super::readiness::Readiness;
 use super::reload::ConfigFile;
 use super::{degraded, http, target_pool};
@@ -26,13 +24,18 @@ use crate::workflow::ports::Ledger;
 const STANDBY: &str = "standby";
 
 /// Runs the bot until SIGTERM or SIGINT.
-pub fn run(settings: Settings, config: &ConfigFile, metrics: Metrics) -> anyhow::Result<()> {
+pub fn run(
+    settings: Settings,
+    config: &ConfigFile,
+    metrics: Metrics,
+    reload_signal: ReloadSignal,
+) -> anyhow::Result<()> {
     // A new runtime for each run: dropping it ends every task, so that nothing of a deposed replica continues, and connections
     // are reopened.
     let mut runtime = super::runtime()?;
     let mut signals = {
         let _context = runtime.enter();
-        ProcessSignals::register()?
+        ProcessSignals::register(reload_signal)?
     };
     log_start(&settings);
     let http_address = settings.http;
@@ -54,7 +57,7 @@ pub fn run(settings: Settings, config: &ConfigFile, metrics: Metrics) -> anyhow:
         let exit = runtime.block_on(async {
             tokio::select! {
                 exit = process.run_once(stop.subscribe()) => exit,
-                never = signals.handle(&stop, || config.reload(&process.settings)) => match never {},
+                never = signals.handle(&stop, async || config.reload(&process.settings).await) => match never {},
             }
         });
         // Does not wait for a host name lookup that hangs.
@@ -162,34 +165,5 @@ impl Process {
             self.ledger.subscribe(),
             self.waiting.subscribe(),
         )
-    }
-}
-
-/// The signals that the process handles. They outlive a run, so that none is lost between two runs.
-struct ProcessSignals {
-    term: Signal,
-    int: Signal,
-    hup: Signal,
-}
-
-impl ProcessSignals {
-    /// Needs the context of a runtime.
-    fn register() -> anyhow::Result<Self> {
-        Ok(Self {
-            term: signal(SignalKind::terminate()).context("the handler of SIGTERM could not be installed")?,
-            int: signal(SignalKind::interrupt()).context("the handler of SIGINT could not be installed")?,
-            hup: signal(SignalKind::hangup()).context("the handler of SIGHUP could not be installed")?,
-        })
-    }
-
-    /// Sets `stop` to `true` on SIGTERM and SIGINT, and calls `reload` on SIGHUP.
-    async fn handle(&mut self, stop: &watch::Sender<bool>, reload: impl Fn()) -> Infallible {
-        loop {
-            tokio::select! {
-                _ = self.term.recv() => drop(stop.send_replace(true)),
-                _ = self.int.recv() => drop(stop.send_replace(true)),
-                _ = self.hup.recv() => reload(),
-            }
-        }
     }
 }

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::DbError;
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, SimpleQueryMessage};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::unreachable_because;
 use super::hosts::{self, HostConfig, ServerKind, SessionAttributes};
@@ -54,11 +55,20 @@ pub struct ConnectOptions {
     pub lock_timeout: Duration,
 }
 
+/// What is read for each connection. The files and programs that provide it may have changed since the last one.
+struct Login {
+    password: Option<SecretString>,
+    /// `None` if no host is connected to with TLS.
+    tls: Option<MakeRustlsConnect>,
+}
+
 /// An open connection. Dropping it closes the socket at once, even while a statement runs.
 pub struct PostgresConnection {
     client: Client,
     /// The host that was reached, with the password that it accepted.
     host: HostConfig,
+    /// How it is encrypted; `None`: not at all.
+    tls: Option<MakeRustlsConnect>,
     /// The server's version, as it reported it at the login.
     version: u32,
     notices: mpsc::Receiver<DbError>,
@@ -88,15 +98,15 @@ impl ConnectOptions {
     /// Opens a connection to the first host of the URL that answers within its own limit, login included, and is of the
     /// wanted kind. Overrides the session settings that would change how statements run.
     pub async fn connect(&self) -> anyhow::Result<(PostgresConnection, ConnectionClosed)> {
-        let password = (self.password)().await?;
         let hosts = hosts::split(&self.config);
+        let login = self.read_login(&hosts).await?;
         let is_only = hosts.len() == 1;
         let default = if is_only { ONLY_HOST_TIMEOUT } else { HOST_TIMEOUT };
         let limit = self.config.get_connect_timeout().copied().unwrap_or(default);
         let mut failures = Vec::new();
         for host in hosts {
             let address = host.address.clone();
-            let error = match timeout(limit, self.connect_to(host, password.as_ref())).await {
+            let error = match timeout(limit, self.connect_to(host, &login)).await {
                 Ok(Ok(opened)) => return Ok(opened),
                 Ok(Err(error)) => error,
                 Err(_) => io::Error::from(io::ErrorKind::TimedOut).into(),
@@ -109,12 +119,13 @@ impl ConnectOptions {
         bail!("no host can be used: {}", failures.join("; "))
     }
 
-    /// Opens another connection to the same host, with the same password, because providing one may take seconds.
+    /// Opens another connection to the same host, with the same password and certificates, because providing them may take
+    /// seconds.
     pub(super) async fn connect_again(
         &self,
         connection: &PostgresConnection,
     ) -> anyhow::Result<(PostgresConnection, ConnectionClosed)> {
-        let (opened, closed) = self.open(connection.host.clone()).await?;
+        let (opened, closed) = self.open(connection.host.clone(), connection.tls.as_ref()).await?;
         self.prepare(&opened).await?;
         Ok((opened, closed))
     }
@@ -122,7 +133,7 @@ impl ConnectOptions {
     async fn connect_to(
         &self,
         mut host: HostConfig,
-        password: Option<&SecretString>,
+        login: &Login,
     ) -> anyhow::Result<(PostgresConnection, ConnectionClosed)> {
         host.config
             .application_name(APPLICATION_NAME)
@@ -130,10 +141,10 @@ impl ConnectOptions {
             .keepalives_idle(Duration::from_secs(15))
             .keepalives_interval(Duration::from_secs(5))
             .keepalives_retries(3);
-        if let Some(password) = password {
+        if let Some(password) = &login.password {
             host.config.password(password.expose_secret());
         }
-        let (opened, closed) = self.open(host).await?;
+        let (opened, closed) = self.open(host, login.tls.as_ref()).await?;
         let Err(error) = self.prepare(&opened).await else { return Ok((opened, closed)) };
         if !session_settings::may_be_the_cause_of(&error) {
             return Err(error);
@@ -144,20 +155,32 @@ impl ConnectOptions {
         let options = session_settings::startup_options(opened.version, self.statement_timeout);
         host.config.options(format!("{own} {options}"));
         drop(opened);
-        let (opened, closed) = self.open(host).await?;
+        let (opened, closed) = self.open(host, login.tls.as_ref()).await?;
         self.prepare(&opened).await?;
         Ok((opened, closed))
     }
 
-    async fn open(&self, mut host: HostConfig) -> anyhow::Result<(PostgresConnection, ConnectionClosed)> {
-        if self.tls.mode == TlsMode::Disable || host.is_socket {
+    /// Not within the limit of a host: a file or a program may take seconds, and that is not the host's fault.
+    async fn read_login(&self, hosts: &[HostConfig]) -> anyhow::Result<Login> {
+        let password = (self.password)().await?;
+        let uses_tls = self.tls.mode != TlsMode::Disable && hosts.iter().any(|host| !host.is_socket);
+        let tls = if uses_tls { Some(self.tls.connector().await?) } else { None };
+        Ok(Login { password, tls })
+    }
+
+    async fn open(
+        &self,
+        mut host: HostConfig,
+        tls: Option<&MakeRustlsConnect>,
+    ) -> anyhow::Result<(PostgresConnection, ConnectionClosed)> {
+        let Some(tls) = tls.filter(|_| !host.is_socket) else {
             host.config.ssl_mode(SslMode::Disable);
             let (client, connection) = host.config.connect(NoTls).await?;
-            return Ok(PostgresConnection::drive(client, connection, host));
-        }
+            return Ok(PostgresConnection::drive(client, connection, host, None));
+        };
         host.config.ssl_mode(SslMode::Require);
-        let (client, connection) = host.config.connect(self.tls.connector()?).await?;
-        Ok(PostgresConnection::drive(client, connection, host))
+        let (client, connection) = host.config.connect(tls.clone()).await?;
+        Ok(PostgresConnection::drive(client, connection, host, Some(tls.clone())))
     }
 
     /// Checks that the server is of the wanted kind, and sets the session's settings.
@@ -220,6 +243,7 @@ impl PostgresConnection {
         client: Client,
         mut connection: Connection<S, T>,
         host: HostConfig,
+        tls: Option<MakeRustlsConnect>,
     ) -> (Self, ConnectionClosed)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -245,7 +269,7 @@ impl PostgresConnection {
                 }
             }
         });
-        let connection = Self { client, host, version, notices, _driver: driver };
+        let connection = Self { client, host, tls, version, notices, _driver: driver };
         (connection, ended)
     }
 }

@@ -12,6 +12,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::certificate_verifier::{CertificateVerifier, TrustedCertificates};
+use crate::common::bounded_read::{READ_WITHIN, read_within};
 
 /// How a connection is encrypted and verified. The files named here are read for every connection, so that a renewed
 /// certificate needs no restart. The system's certificate authorities are read once.
@@ -46,33 +47,40 @@ pub struct ClientCertificate {
 }
 
 impl TlsOptions {
-    /// For one connection.
-    pub fn connector(&self) -> anyhow::Result<MakeRustlsConnect> {
+    /// For one connection. Each file must be read within [`READ_WITHIN`].
+    pub async fn connector(&self) -> anyhow::Result<MakeRustlsConnect> {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .context("the TLS library offers no protocol version")?
             .dangerous()
-            .with_custom_certificate_verifier(self.verifier(provider)?);
+            .with_custom_certificate_verifier(self.verifier(provider).await?);
         let config = match &self.client {
             None => builder.with_no_client_auth(),
             Some(client) => {
-                let key = PrivateKeyDer::from_pem_file(&client.key)
+                let key = read_within(&client.key, READ_WITHIN, |file| PrivateKeyDer::from_pem_file(file));
+                let key = key.await.map_err(anyhow::Error::new).and_then(|key| Ok(key?));
+                let key = key
                     .with_context(|| format!("no private key could be read from {}", client.key.display()))?;
                 builder
-                    .with_client_auth_cert(certificates(&client.chain)?, key)
+                    .with_client_auth_cert(certificates(&client.chain).await?, key)
                     .context("the client certificate and its key cannot be used")?
             }
         };
         Ok(MakeRustlsConnect::new(config))
     }
 
-    fn verifier(&self, provider: Arc<CryptoProvider>) -> anyhow::Result<Arc<CertificateVerifier>> {
+    async fn verifier(&self, provider: Arc<CryptoProvider>) -> anyhow::Result<Arc<CertificateVerifier>> {
         if matches!(self.mode, TlsMode::Disable | TlsMode::Require) {
             return Ok(Arc::new(CertificateVerifier { provider, trust: None }));
         }
-        let certificates = self.root.as_deref().map(certificates).transpose()?.unwrap_or_default();
-        let roots = self.roots(&certificates)?;
+        let (roots, certificates) = match &self.root {
+            None => (system_roots().await?, Vec::new()),
+            Some(file) => {
+                let certificates = certificates(file).await?;
+                (roots(file, &certificates)?, certificates)
+            }
+        };
         let chain = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider))
             .build()
             .context("the trusted certificate authorities cannot be used")?;
@@ -80,17 +88,22 @@ impl TlsOptions {
         let trust = Some(TrustedCertificates { chain, certificates, is_name_verified });
         Ok(Arc::new(CertificateVerifier { provider, trust }))
     }
+}
 
-    fn roots(&self, trusted: &[CertificateDer<'static>]) -> anyhow::Result<Arc<RootCertStore>> {
-        let Some(file) = &self.root else { return Ok(Arc::clone(&SYSTEM_ROOTS)) };
-        let mut roots = RootCertStore::empty();
-        for certificate in trusted {
-            roots
-                .add(certificate.clone())
-                .with_context(|| format!("{} holds an unusable certificate", file.display()))?;
-        }
-        Ok(Arc::new(roots))
+fn roots(file: &Path, trusted: &[CertificateDer<'static>]) -> anyhow::Result<Arc<RootCertStore>> {
+    let mut roots = RootCertStore::empty();
+    for certificate in trusted {
+        roots
+            .add(certificate.clone())
+            .with_context(|| format!("{} holds an unusable certificate", file.display()))?;
     }
+    Ok(Arc::new(roots))
+}
+
+/// On a thread where reading them may block.
+async fn system_roots() -> anyhow::Result<Arc<RootCertStore>> {
+    let read = read_within(Path::new("/etc/ssl/certs"), READ_WITHIN, |_| Arc::clone(&SYSTEM_ROOTS)).await;
+    read.context("the system's certificate authorities could not be read")
 }
 
 /// The system's certificate authorities, about 140. They are read on first use and shared by all connections: reading
@@ -105,12 +118,12 @@ static SYSTEM_ROOTS: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
     Arc::new(roots)
 });
 
-fn certificates(file: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+async fn certificates(file: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
     let unreadable = || format!("no certificate could be read from {}", file.display());
-    let found = CertificateDer::pem_file_iter(file)
-        .with_context(unreadable)?
-        .collect::<Result<Vec<_>, _>>()
-        .with_context(unreadable)?;
+    let read = read_within(file, READ_WITHIN, |file| {
+        CertificateDer::pem_file_iter(file)?.collect::<Result<Vec<_>, _>>()
+    });
+    let found = read.await.with_context(unreadable)?.with_context(unreadable)?;
     if found.is_empty() {
         bail!("{}", unreadable());
     }

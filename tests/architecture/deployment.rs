@@ -109,6 +109,39 @@ fn the_dockerfile_copies_every_member_of_the_workspace() {
 }
 
 #[test]
+fn the_systemd_unit_allows_the_system_calls_that_killgate_makes_of_a_group_that_it_forbids() {
+    let unit = read("config/killgate.service");
+    let filters: Vec<&str> = unit.lines().filter_map(|line| line.strip_prefix("SystemCallFilter=")).collect();
+    // The call and its group (`systemd-analyze syscall-filter`). Raising the limit of descriptors needs nothing here: rustix calls
+    // `prlimit64`, which is in no group that the unit forbids.
+    assert!(read("src/operations/http.rs").contains("rustix::process::nice"));
+    let (call, group) = ("setpriority", "@resources");
+    // The last line that names a call or its group applies (systemd.exec(5), `SystemCallFilter=`).
+    let names =
+        |line: &str| line.trim_start_matches('~').split(' ').any(|name| [call, group].contains(&name));
+    let last = filters.iter().rfind(|line| names(line)).expect("a filter");
+    assert!(
+        !last.starts_with('~'),
+        "SystemCallFilter={last} forbids {call}, which the thread of [http] needs"
+    );
+}
+
+#[test]
+fn in_compose_another_process_than_killgate_is_the_first_of_its_container() {
+    let compose = read("compose.yaml");
+    let services = ["  killgate:\n", "  killgate-demo:\n"];
+    for service in services {
+        let (_, after) = compose.split_once(service).expect("a service");
+        let keys: Vec<_> =
+            after.lines().take_while(|line| line.is_empty() || line.starts_with("    ")).collect();
+        assert!(
+            keys.contains(&"    init: true"),
+            "{service}: processes that a password_command leaves behind stay zombies"
+        );
+    }
+}
+
+#[test]
 fn every_alert_has_a_runbook() {
     let runbooks = read("docs/runbooks.md");
     let anchors: Vec<String> = runbooks

@@ -82,6 +82,7 @@ impl Bot {
         match timeout(LIMIT, self.events.recv()).await.expect("an event within the limit") {
             Some(GatewayEvent::Ready) => "ready".to_owned(),
             Some(GatewayEvent::Resumed) => "resumed".to_owned(),
+            Some(GatewayEvent::Paused { .. }) => "paused".to_owned(),
             Some(GatewayEvent::Disconnected { .. }) => "disconnected".to_owned(),
             Some(GatewayEvent::Lost) => "lost".to_owned(),
             Some(GatewayEvent::Guild(event)) => format!("{event:?}"),

@@ -1,8 +1,10 @@
 //! Which certificates each `sslmode` accepts.
 
 use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use killgate::postgres::connection::ConnectOptions;
 use killgate::postgres::tls::{ClientCertificate, TlsMode, TlsOptions};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
@@ -237,5 +239,24 @@ async fn killgate_can_log_in_with_a_client_certificate() -> Result<()> {
     options.tls.root = Some("nowhere.crt".into());
     let error = down(&open(options)).await?;
     assert!(error.starts_with("no certificate could be read from nowhere.crt"), "{error}");
+    Ok(())
+}
+
+#[test]
+fn a_certificate_that_cannot_be_read_yet_blocks_nothing_else() -> Result<()> {
+    let authority = Authority::new()?;
+    let pipe = authority.folder.path().join("root.crt");
+    assert!(Command::new("mkfifo").arg(&pipe).status()?.success());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let cluster = server(&authority.vouch("127.0.0.1", |_| {})?).await?;
+        let options = with(&cluster, TlsMode::VerifyCa, Some(pipe));
+        tokio::select! {
+            _ = options.connect() => bail!("nobody writes to the pipe"),
+            () = tokio::time::sleep(Duration::from_millis(50)) => Ok(()),
+        }
+    })?;
+    // The thread that reads it waits for a writer.
+    runtime.shutdown_background();
     Ok(())
 }

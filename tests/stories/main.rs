@@ -42,6 +42,7 @@ mod environment;
 #[path = "../fixture/faketime.rs"]
 mod faketime;
 mod guard;
+mod hanging_files;
 mod http;
 mod identity;
 mod incidents;

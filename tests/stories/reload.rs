@@ -1,9 +1,12 @@
 //! SIGHUP reads the configuration again: access, limits, protection and targets change without a restart.
 
 use std::fs;
+use std::time::Duration;
 
+use discord_sim::{Cut, Fault};
 use throwaway_postgres::{Cluster, SqlState, eventually};
 use tokio::net::TcpStream;
+use tokio::time::interval;
 
 use crate::environment::{APPROVE, DENY, LIMIT, SLEEP, TestEnv, free_address, signal};
 
@@ -228,6 +231,36 @@ async fn a_command_whose_target_a_reload_removes_meanwhile_is_refused_and_not_le
     let refusal = env.sim.awaits(LIMIT, "a refusal", refusal).await;
     assert!(refusal.content().contains("no longer configured"), "{}", refusal.content());
     assert!(env.ledger().await.is_empty());
+}
+
+#[tokio::test]
+async fn reloads_that_change_nothing_hold_up_no_approval() {
+    let env = TestEnv::start().await;
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    let reloads = || env.log().matches(RELOADED).count();
+    let read_slowly = Fault::Delay(Duration::from_secs(1));
+    env.sim.fails_next(10_000, "GET /channels/*/messages/*/reactions/*", read_slowly);
+    let storm = async {
+        let mut pace = interval(Duration::from_millis(100));
+        loop {
+            pace.tick().await;
+            signal("HUP", env.bot_pid()).await;
+        }
+    };
+    let approval = async {
+        env.sim.eventually(LIMIT, "the storm has begun", || reloads() > 2).await;
+        // The reactions must be read before one of them counts.
+        env.sim.gateway().loses_sessions();
+        env.sim.gateway().cuts(Cut::Reset);
+        env.react("ben", &card, APPROVE);
+        assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    };
+    tokio::select! {
+        () = storm => unreachable!("it has no end"),
+        () = approval => {}
+    }
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
 }
 
 #[tokio::test]
