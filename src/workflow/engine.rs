@@ -21,7 +21,7 @@ use super::ledger_alerts::LedgerAlerts;
 use super::log;
 use super::monitor::OBSERVE_EVERY;
 use super::open_request::{ChannelLook, OpenRequest};
-use super::pauses::Turns;
+use super::pauses::EngineTurns;
 use super::ports::{CardContent, ChannelAlert, Clock, IncidentChannel, Ledger, LedgerError, Responder};
 use super::reaction_reader::{ReadLimit, Reader};
 use super::resume::InterruptedExecution;
@@ -76,7 +76,7 @@ pub struct Engine {
     pub(super) another_process_reported: BTreeMap<ChannelId, Instant>,
     /// When the ledger was last searched for an unknown card.
     pub(super) last_card_search: Option<Instant>,
-    pub(super) turns: Turns,
+    pub(super) turns: EngineTurns,
     /// Pauses since which the queue was not handled to the end that it had then.
     pub(super) pauses_to_catch_up: u32,
     /// The running executions, and what publishes and observes. They end with the engine: nothing is signalled when nobody could
@@ -123,7 +123,7 @@ impl Engine {
             unreadable_channels: BTreeSet::new(),
             another_process_reported: BTreeMap::new(),
             last_card_search: None,
-            turns: Turns::begin(now),
+            turns: EngineTurns::begin(now),
             pauses_to_catch_up: 0,
             tasks: JoinSet::new(),
             deferred: VecDeque::new(),

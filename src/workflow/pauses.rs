@@ -47,11 +47,11 @@ impl Lease for DecisionLease {
 }
 
 /// When the engine last had its turn.
-pub(super) struct Turns {
+pub(super) struct EngineTurns {
     last: Timestamp,
 }
 
-impl Turns {
+impl EngineTurns {
     pub(super) fn begin(now: Timestamp) -> Self {
         Self { last: now }
     }
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn only_a_time_that_is_longer_than_the_wait_between_two_turns_is_a_pause() {
         let start = Timestamp::from_micros(0);
-        let mut turns = Turns::begin(start);
+        let mut turns = EngineTurns::begin(start);
         assert_eq!(turns.next(start.plus(PAUSED_AFTER)), None);
         let paused = PAUSED_AFTER + Duration::from_secs(1);
         assert_eq!(turns.next(start.plus(PAUSED_AFTER + paused)), Some(paused));

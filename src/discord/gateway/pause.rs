@@ -54,14 +54,14 @@ mod tests {
 
     #[test]
     fn only_the_heartbeat_that_was_sent_after_a_pause_ends_the_doubt() {
-        let mut pauses = PauseDetector { looked_at: Duration::ZERO, missing: 0 };
-        assert_eq!(pauses.look_at(LOOK_EVERY), None);
-        let paused = Duration::from_mins(5);
-        assert_eq!(pauses.look_at(LOOK_EVERY + paused), Some(paused));
+        let mut detector = PauseDetector { looked_at: Duration::ZERO, missing: 0 };
+        assert_eq!(detector.look_at(LOOK_EVERY), None);
+        let lasted = Duration::from_mins(5);
+        assert_eq!(detector.look_at(LOOK_EVERY + lasted), Some(lasted));
         // The acknowledgement of the earlier heartbeat arrived before the pause, and is read after it.
-        pauses.doubt(2);
-        assert!(!pauses.acknowledge());
-        assert!(pauses.acknowledge());
-        assert!(!pauses.acknowledge(), "it was believed already");
+        detector.doubt(2);
+        assert!(!detector.acknowledge());
+        assert!(detector.acknowledge());
+        assert!(!detector.acknowledge(), "it was believed already");
     }
 }
