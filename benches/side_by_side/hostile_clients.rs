@@ -77,12 +77,12 @@ async fn offer(address: SocketAddr, counters: &Arc<Counters>) {
     let mut turn = interval(BEGIN_EVERY);
     turn.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let began = Instant::now();
-    let mut begun = 0;
+    let mut offered = 0;
     loop {
         turn.tick().await;
         let due = began.elapsed().as_secs_f64() * f64::from(REQUESTS_A_SECOND);
-        while f64::from(begun) < due {
-            begun += 1;
+        while f64::from(offered) < due {
+            offered += 1;
             counters.offered.fetch_add(1, Ordering::Relaxed);
             let counters = Arc::clone(counters);
             requests.spawn(async move {

@@ -37,11 +37,13 @@ pub async fn read_within<T: Send + 'static>(
     limit: Duration,
     read: impl FnOnce(&Path) -> T + Send + 'static,
 ) -> io::Result<T> {
-    let mut has_started = false;
+    let mut waits_for =
+        "an earlier read of it still waits; if the file was replaced meanwhile, restart killgate";
     let reading = async {
         let turn = turn_of(path).lock_owned().await;
+        waits_for = "too many reads of other files wait for their disk";
         let thread = THREADS.acquire().await.map_err(io::Error::other)?;
-        has_started = true;
+        waits_for = "";
         let path = path.to_owned();
         let blocking = spawn_blocking(move || {
             let _until_it_ends = (turn, thread);
@@ -52,10 +54,9 @@ pub async fn read_within<T: Send + 'static>(
     if let Ok(read) = timeout(limit, reading).await {
         return read;
     }
-    let message = if has_started {
-        format!("it took longer than {} s", limit.as_secs())
-    } else {
-        "an earlier read of it still waits; if the file was replaced meanwhile, restart killgate".to_owned()
+    let message = match waits_for {
+        "" => format!("it took longer than {} s", limit.as_secs()),
+        other => other.to_owned(),
     };
     Err(io::Error::new(io::ErrorKind::TimedOut, message))
 }

@@ -63,6 +63,9 @@ impl HttpsProxy {
     pub(super) fn explain(&self, causes: &str) -> String {
         match TUNNEL_FAILURES.iter().find(|(text, _)| causes.contains(text)) {
             Some((_, meaning)) => format!("the proxy {self} {meaning}"),
+            None if causes.contains("certificate") => format!(
+                "{causes}, through the proxy {self}: if it inspects TLS, its certificate authority is unknown here; exempt Discord from that"
+            ),
             None => format!("{causes}, through the proxy {self}: check that it runs, or correct HTTPS_PROXY"),
         }
     }
@@ -81,7 +84,7 @@ const TUNNEL_FAILURES: [(&str, &str); 3] = [
     ),
     (
         "tunnel error: unsuccessful",
-        "refuses to connect to this host and port: allow it there, or correct HTTPS_PROXY and NO_PROXY",
+        "does not connect to this host and port: it forbids them, or cannot reach them; allow them there, or correct HTTPS_PROXY and NO_PROXY",
     ),
     (
         "tunnel error: unexpected end of file",

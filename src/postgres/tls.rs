@@ -102,6 +102,9 @@ fn roots(file: &Path, trusted: &[CertificateDer<'static>]) -> anyhow::Result<Arc
 
 /// On a thread where reading them may block.
 async fn system_roots() -> anyhow::Result<Arc<RootCertStore>> {
+    if let Some(roots) = LazyLock::get(&SYSTEM_ROOTS) {
+        return Ok(Arc::clone(roots));
+    }
     let read = read_within(Path::new("/etc/ssl/certs"), READ_WITHIN, |_| Arc::clone(&SYSTEM_ROOTS)).await;
     read.context("the system's certificate authorities could not be read")
 }

@@ -77,7 +77,7 @@ pub struct Engine {
     /// When the ledger was last searched for an unknown card.
     pub(super) last_card_search: Option<Instant>,
     pub(super) turns: EngineTurns,
-    /// Pauses since which the queue was not handled to the end that it had then.
+    /// Pauses whose `CaughtUp` was not handled yet.
     pub(super) pauses_to_catch_up: u32,
     /// The running executions, and what publishes and observes. They end with the engine: nothing is signalled when nobody could
     /// record the result. A panic in one of them ends the engine, and the next start resolves what it left behind.
@@ -155,18 +155,23 @@ impl Engine {
                     let is_executing = self.open_requests.values().any(|open| open.is_executing);
                     return if is_executing { EngineExit::Interrupted } else { EngineExit::Stopped };
                 }
-                () = sleep_until(self.next_expiry()), if !self.is_ledger_failing => self.expire_requests().await,
+                () = sleep_until(self.next_expiry()), if !self.is_ledger_failing => {
+                    self.begin_turn();
+                    self.expire_requests().await
+                }
                 () = sleep_until_or_forever(self.next_reminder()), if !self.is_ledger_failing => {
                     self.remind_approvers();
                     Ok(())
                 }
                 () = sleep_until(next_retry), if self.is_ledger_failing => {
+                    self.begin_turn();
                     let retried = self.retry_ledger().await;
                     // Counted from the end of the attempt, so that inputs are handled in between even if attempts fail slowly.
                     next_retry = Instant::now() + RETRY_LEDGER_EVERY;
                     retried
                 }
                 () = sleep_until(next_observation), if !self.is_ledger_failing => {
+                    self.begin_turn();
                     next_observation = Instant::now() + OBSERVE_EVERY;
                     self.observe_targets().await
                 }

@@ -2,8 +2,8 @@
 //! to the ledger held it up.
 //!
 //! What waits in the queue then may be old: people may have taken back an approval since, or denied. So nothing is executed until the
-//! queue as it was then is handled, and the reactions are read after that. (What waits in the connection to Discord, the gateway
-//! finds out itself.)
+//! queue as it was then is handled, and the reactions are read after that. Old events that wait in the connection to Discord are the
+//! gateway's concern.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,7 +64,7 @@ impl EngineTurns {
 }
 
 impl Engine {
-    /// Notices a pause. Called before each input, and after each.
+    /// Notices a pause. Called before what is handled, and after it.
     pub(super) fn begin_turn(&mut self) {
         let paused = self.turns.next(self.clock.now());
         self.health.send_if_modified(|health| {

@@ -280,6 +280,17 @@ async fn a_stranger_who_holds_the_lock_keeps_no_replica_from_becoming_active() {
 
     let first = timeout(Duration::from_secs(20), database.active()).await.expect("it does not wait for ever");
     first.append(whole(1, 0)).await.expect("recorded");
+    // It does not need the lock when it connects again either.
+    let end = "select pg_terminate_backend(pid) from pg_stat_activity
+               where usename = 'keeper' and datname = current_database() and application_name like 'killgate%'";
+    let ended = database.superuser().await.query(end, &[]).await.expect("asked");
+    assert!(!ended.is_empty(), "a session of the replica was ended");
+    let again = async {
+        while first.append(whole(2, 0)).await.is_err() {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), again).await.expect("it records again");
     // The lease still keeps a second one away.
     assert!(timeout(NEVER, database.active()).await.is_err(), "two are active");
 }

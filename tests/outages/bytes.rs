@@ -25,15 +25,15 @@ const APPROVALS_OF_ENVIRONMENT: usize = 100;
 /// further ones.
 const TRIES: usize = 10;
 /// The length is that of one approval, so faults in the last tenth may miss every time, but hardly any, and none before.
-const MAY_MISS_AFTER: f64 = 0.9;
-const MAY_MISS: f64 = 0.02;
+const MAY_MISS_FROM_PERCENT: usize = 90;
+const ONE_MAY_MISS_OF: usize = 50;
 
 const TOLD_EVERY: usize = 500;
 
 struct Fault {
     fault: NetworkFault,
-    /// Where in the approval it is, from 0 to 1.
-    position: f64,
+    /// Where in the approval it is.
+    percent: usize,
 }
 
 /// The faults of one link. The lanes share them.
@@ -87,10 +87,10 @@ impl Series {
                     None => &EFFECTS[..],
                     Some(_) => &EFFECTS[place % EFFECTS.len()..][..1],
                 };
-                let position = after as f64 / length as f64;
+                let percent = after * 100 / length;
                 faults.extend(effects.iter().map(|&effect| {
                     let fault = NetworkFault { direction, after, effect };
-                    Fault { fault, position }
+                    Fault { fault, percent }
                 }));
             }
         }
@@ -142,11 +142,11 @@ impl Series {
             println!("{:?}, {direction:?}: {faults} faults, {} triggered", self.link, faults - missed);
         }
         let early: Vec<_> = missed().map(|(index, _)| &self.faults[*index]).collect();
-        let early = early.iter().filter(|fault| fault.position < MAY_MISS_AFTER);
+        let early = early.iter().filter(|fault| fault.percent < MAY_MISS_FROM_PERCENT);
         let early: Vec<_> = early.map(|fault| fault.fault).collect();
         assert!(early.is_empty(), "these never triggered: {early:?}");
-        let at_most = (self.faults.len() as f64 * MAY_MISS).ceil();
-        assert!(missed().count() as f64 <= at_most, "more than {at_most} faults never triggered");
+        let at_most = self.faults.len().div_ceil(ONE_MAY_MISS_OF);
+        assert!(missed().count() <= at_most, "more than {at_most} faults never triggered");
     }
 }
 

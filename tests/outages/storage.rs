@@ -7,6 +7,7 @@ use discord_sim::Message;
 use killgate::ledger::sqlite::reader::SqliteReader;
 use rusqlite::Connection;
 use throwaway_postgres::{SqlState, Victim, eventually};
+use tokio::time::sleep;
 
 use crate::environment::{APPROVE, Bot, BotConfig, TestEnv, wait_until_ready};
 use crate::failovers::SETTING as SHARED;
@@ -184,9 +185,37 @@ async fn a_ledger_whose_file_was_moved_away_records_and_executes_nothing_until_i
 
     request.approve();
     request.wait_for_channel_message("The ledger cannot be written").await;
-    request.bot.wait_for_readyz(503, "was moved, deleted or replaced while killgate runs").await;
+    request
+        .bot
+        .wait_for_readyz(
+            503,
+            "since killgate opened it, so nothing is recorded: put killgate's own file back",
+        )
+        .await;
     assert!(request.victim.still_alive().await.expect("asked"));
 
     fs::rename(&moved, &file).expect("moved back");
     request.assert_continues().await;
+}
+
+#[tokio::test]
+async fn a_backup_that_was_put_in_place_while_killgate_ran_is_used_after_a_restart() {
+    let mut request = OpenRequest::open(TestEnv::new().await, BotConfig::default()).await;
+    let folder = request.env.folder.path().to_owned();
+    let (file, backup) = (folder.join("killgate.db"), folder.join("backup.db"));
+    let into = format!("vacuum into '{}'", backup.display());
+    Connection::open(&file).expect("opened").execute_batch(&into).expect("backed up");
+    // Recorded after the backup, in the log of the file that is replaced.
+    request.env.person("ana").reacts(&request.card, APPROVE);
+    while request.events().await.len() < 3 {
+        sleep(Duration::from_millis(50)).await;
+    }
+    fs::rename(&backup, &file).expect("replaced");
+    request.bot.wait_for_readyz(503, "another file is at").await;
+
+    assert!(request.bot.stop("with another ledger in place").await.success());
+    request.bot = request.env.bot(&request.config);
+    wait_until_ready(&request.env, &request.bot).await;
+    request.approve();
+    request.assert_terminated().await;
 }

@@ -137,7 +137,7 @@ async fn a_deferral_that_took_effect_although_discord_denied_it_is_filled_in() {
 
 #[tokio::test]
 async fn nothing_is_deferred_after_all_tries_of_the_answer_failed() {
-    let env = TestEnv::start().await;
+    let env = TestEnv::builder().answers_in_time().start().await;
     env.sim.fails_next(1, "POST /interactions/*/*/callback", Fault::Error { status: 403, code: 50001 });
     // What would fill it in is still busy when it would be deferred.
     env.sim.fails_next(1, "POST /channels/*/messages", Fault::Delay(Duration::from_secs(5)));

@@ -135,7 +135,7 @@ impl Victim {
         let text = statement.to_owned();
         self.statement = Some(tokio::spawn(async move { client.batch_execute(&text).await }));
         // A block that catches cancels is active before it catches the first one.
-        let sleeps = statement.contains("perform pg_sleep");
+        let sleeps = statement.contains("query_canceled");
         self.seen(if sleeps { "state = 'active' and wait_event = 'PgSleep'" } else { "state = 'active'" })
             .await
     }

@@ -10,7 +10,7 @@ pub(super) struct Heartbeat {
     interval: Duration,
     ack_timeout: Duration,
     next_at: Instant,
-    /// The deadline for the acknowledgement of the oldest heartbeat that is not acknowledged.
+    /// The deadline for an acknowledgement, from the first heartbeat since the last one.
     ack_deadline: Option<Instant>,
     unacknowledged: u32,
 }

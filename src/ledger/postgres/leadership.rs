@@ -259,17 +259,18 @@ pub(super) async fn terminate_earlier_session(
     Ok(())
 }
 
-/// Terminates the session that holds the lock, if `condition` on the lease is true. Returns its pid. A role may terminate its own
-/// sessions, so all replicas must log in as the same role.
+/// Terminates the session of this role that holds the lock, if `condition` on the lease is true. Returns its pid. A role may
+/// terminate its own sessions, so all replicas must log in as the same role. Somebody else's session is left alone.
 async fn terminate_lock_holder(
     client: &Client,
     condition: &str,
     [first, second]: [&(dyn ToSql + Sync); 2],
 ) -> Result<Vec<i32>, Error> {
     let statement = format!(
-        "SELECT lock.pid, pg_terminate_backend(lock.pid)
-         FROM pg_locks AS lock, killgate_ledger.lease
-         WHERE lock.locktype = 'advisory' AND lock.granted AND lock.objsubid = 1
+        "SELECT pid, pg_terminate_backend(pid)
+         FROM pg_locks AS lock JOIN pg_stat_activity AS activity USING (pid), killgate_ledger.lease
+         WHERE activity.usesysid = (SELECT oid FROM pg_roles WHERE rolname = session_user)
+           AND lock.locktype = 'advisory' AND lock.granted AND lock.objsubid = 1
            AND lock.classid::int8 = $1::int8 >> 32 AND lock.objid::int8 = $1::int8 & 4294967295
            AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())
            AND {condition}"

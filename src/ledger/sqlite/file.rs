@@ -1,9 +1,11 @@
 //! The file, and the lock that lets only one running killgate use it.
 
-use std::fs::{File, Metadata, OpenOptions, TryLockError};
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use tracing::warn;
 
 use super::error::SqliteOpenError;
 
@@ -15,8 +17,12 @@ pub(super) struct LockedFile {
     lock: File,
 }
 
-/// The files of an open ledger, to notice when their names lead elsewhere.
-pub(super) struct OpenFiles(Vec<(PathBuf, FileNumber)>);
+/// The files of an open ledger, to notice when their names lead elsewhere. Dropped after SQLite's connections.
+pub(super) struct OpenFiles {
+    ledger: (PathBuf, FileNumber),
+    /// The write-ahead log.
+    log: (PathBuf, FileNumber),
+}
 
 /// A device and the number of a file on it.
 type FileNumber = (u64, u64);
@@ -33,7 +39,10 @@ impl LockedFile {
     pub(super) fn open_files(&self) -> io::Result<OpenFiles> {
         let log = beside(&self.path, "-wal");
         let log_number = file_number(&log.metadata()?);
-        Ok(OpenFiles(vec![(self.path.clone(), file_number(&self.lock.metadata()?)), (log, log_number)]))
+        Ok(OpenFiles {
+            ledger: (self.path.clone(), file_number(&self.lock.metadata()?)),
+            log: (log, log_number),
+        })
     }
 }
 
@@ -41,17 +50,44 @@ impl OpenFiles {
     /// Fails when one of them was moved, deleted or replaced: what is written to it would be lost at the next start. SQLite checks that
     /// for its rollback journal, but not for its write-ahead log (`databaseIsUnmoved` in its source).
     pub(super) fn verify_in_place(&self) -> Result<(), String> {
-        let is_moved = |(path, number): &&(PathBuf, FileNumber)| {
-            path.metadata().map_or(true, |metadata| file_number(&metadata) != *number)
-        };
-        match self.0.iter().find(is_moved) {
-            None => Ok(()),
-            Some((path, _)) => Err(format!(
-                "the file {} was moved, deleted or replaced while killgate runs, so it records nothing more: put the file back, or \
-                 restart killgate to go on with the one that is there",
-                path.display()
-            )),
+        in_place(&self.ledger).and_then(|()| in_place(&self.log))
+    }
+}
+
+/// SQLite leaves the log of a file that is not in place, and would apply it to whichever file is there at the next start
+/// (SQLite documentation, "How To Corrupt An SQLite Database File"). So the log is moved out of its way.
+impl Drop for OpenFiles {
+    fn drop(&mut self) {
+        let (log, number) = &self.log;
+        let is_own_log = || log.metadata().is_ok_and(|metadata| file_number(&metadata) == *number);
+        if in_place(&self.ledger).is_err() && is_own_log() {
+            let aside = beside(&self.ledger.0, &format!("-wal.of-{}", self.ledger.1.1));
+            match fs::rename(log, &aside) {
+                Ok(()) => {
+                    warn!(log = %aside.display(), "the write-ahead log of the ledger that was moved away was kept here");
+                }
+                Err(error) => {
+                    warn!(%error, log = %log.display(), "the write-ahead log of the ledger that was moved away could not be moved");
+                }
+            }
         }
+    }
+}
+
+fn in_place((path, number): &(PathBuf, FileNumber)) -> Result<(), String> {
+    let file = path.display();
+    match path.metadata() {
+        Ok(metadata) if file_number(&metadata) == *number => Ok(()),
+        Ok(_) => Err(format!(
+            "another file is at {file} since killgate opened it, so nothing is recorded: put killgate's own file back, or restart killgate \
+             to use the one that is there"
+        )),
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(format!(
+            "the file {file} was moved or deleted while killgate uses it, so nothing is recorded: put it back. If it was deleted, save it \
+             before killgate stops, from /proc/{}/fd",
+            std::process::id()
+        )),
+        Err(error) => Err(format!("the file {file} cannot be looked up, so nothing is recorded: {error}")),
     }
 }
 

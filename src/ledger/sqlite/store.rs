@@ -58,11 +58,11 @@ impl SqliteStore {
         // No `fsync` after each transaction, but one before the log is written back, so acknowledged records stay
         // durable (SQLite documentation, "PRAGMA synchronous").
         prepare(&trial, "NORMAL").map_err(failed())?;
+        // Creates the log, unless there is one.
+        write_trial(&trial).map_err(failed())?;
         for connection in [&connection, &trial] {
             connection.busy_timeout(WRITE_LOCK_TIMEOUT).map_err(failed())?;
         }
-        // Creates the log, unless there is one.
-        write_trial(&trial).map_err(failed())?;
         let files =
             lock.open_files().map_err(|source| SqliteOpenError::file(path, "open the log of", source))?;
         Ok(Self {
@@ -106,7 +106,7 @@ impl SqliteStore {
         let began = Instant::now();
         transaction.commit().map_err(TransactionError::at_commit)?;
         debug!(took = ?began.elapsed(), "committed");
-        self.files.verify_in_place().map_err(TransactionError::Moved)?;
+        self.files.verify_in_place().map_err(TransactionError::MovedAfterCommit)?;
         Ok(results)
     }
 
@@ -152,8 +152,9 @@ enum TransactionError {
     Before(Arc<rusqlite::Error>),
     AtCommit(Arc<rusqlite::Error>),
     Aborted(Arc<LedgerError>),
-    /// What was written is not in the file that the next start opens.
+    /// The next start would not open the file that is written to.
     Moved(String),
+    MovedAfterCommit(String),
 }
 
 impl TransactionError {
@@ -170,6 +171,7 @@ impl TransactionError {
             Self::Before(error) => not_recorded(Arc::clone(error)),
             Self::AtCommit(error) => not_committed(Arc::clone(error)),
             Self::Moved(why) => LedgerError::NotRecorded(anyhow::anyhow!(why.clone())),
+            Self::MovedAfterCommit(why) => LedgerError::Uncertain(anyhow::anyhow!(why.clone())),
             Self::Aborted(error) => LedgerError::NotRecorded(
                 anyhow::Error::new(Arc::clone(error))
                     .context("SQLite rolled back the transaction that contained it"),
