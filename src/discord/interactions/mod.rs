@@ -60,10 +60,11 @@ const FORM_TIMEOUT: Duration = Duration::from_millis(2_500);
 const YIELD: Duration = Duration::from_millis(1_500);
 
 /// How many interactions are answered at the same time, because each takes some 10 kB and a thousand may arrive at once.
-const MAX_CONCURRENT: usize = 64;
+const MAX_CONCURRENT: usize = 32;
 
-/// How long others wait for their turn. Where many wait for a silent target, the next ones are still answered in Discord's 3 s.
-const TURN_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long others wait for their turn. Where many wait for a silent target, the next ones are still deferred in Discord's 3 s: each is,
+/// after 1.3 s.
+const TURN_TIMEOUT: Duration = Duration::from_millis(1_200);
 
 /// Answers interactions, each in its own task.
 #[derive(Clone)]
