@@ -37,11 +37,10 @@ pub async fn read_within<T: Send + 'static>(
     limit: Duration,
     read: impl FnOnce(&Path) -> T + Send + 'static,
 ) -> io::Result<T> {
-    let mut waits_for =
-        "an earlier read of it still waits; if the file was replaced meanwhile, restart killgate";
+    let mut waits_for = "an earlier read of it has not ended; if you replaced the file, restart killgate";
     let reading = async {
         let turn = turn_of(path).lock_owned().await;
-        waits_for = "too many reads of other files wait for their disk";
+        waits_for = "too many reads of other files have not ended";
         let thread = THREADS.acquire().await.map_err(io::Error::other)?;
         waits_for = "";
         let path = path.to_owned();
@@ -55,7 +54,7 @@ pub async fn read_within<T: Send + 'static>(
         return read;
     }
     let message = match waits_for {
-        "" => format!("it took longer than {} s", limit.as_secs()),
+        "" => format!("not read within {} s", limit.as_secs()),
         other => other.to_owned(),
     };
     Err(io::Error::new(io::ErrorKind::TimedOut, message))
@@ -116,7 +115,7 @@ mod tests {
 
         assert!(late.iter().flat_map(Result::as_ref).next().is_none(), "nobody wrote to it: {late:?}");
         assert!(blocked <= 1, "{blocked} reads were started");
-        assert!(last.to_string().contains("an earlier read of it still waits"), "{last}");
+        assert!(last.to_string().contains("an earlier read of it has not ended"), "{last}");
     }
 
     #[test]
@@ -130,7 +129,7 @@ mod tests {
             read
         };
         let first = in_new_runtime(Duration::from_secs(1)).expect_err("nobody writes to it");
-        assert!(first.to_string().contains("took longer"), "{first}");
+        assert!(first.to_string().contains("not read within"), "{first}");
         let second = in_new_runtime(SHORT).expect_err("the first read has the turn");
         assert!(second.to_string().contains("an earlier read"), "{second}");
         fs::write(&path, "late").expect("written to the reader that waits");

@@ -42,7 +42,7 @@ impl EventHandler {
                     self.report(reception).await;
                 }
                 GatewayEvent::Resumed => {
-                    info!("connected to Discord as before; the events that were missed have arrived");
+                    info!("the Discord session continues; all missed events have arrived");
                     let reception = self.presence.note_resumed();
                     self.report(reception).await;
                 }

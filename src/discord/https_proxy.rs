@@ -39,7 +39,7 @@ impl HttpsProxy {
             .intercept(&Uri::from_static("https://any"))
             .is_none()
         {
-            return Err("its host contains characters that a proxy's cannot");
+            return Err("its host contains characters that are not allowed in a host name");
         }
         Ok(Self { url: url.as_str().into(), no_proxy: no_proxy.to_owned(), address })
     }
@@ -64,7 +64,7 @@ impl HttpsProxy {
         match TUNNEL_FAILURES.iter().find(|(text, _)| causes.contains(text)) {
             Some((_, meaning)) => format!("the proxy {self} {meaning}"),
             None if causes.contains("certificate") => format!(
-                "{causes}, through the proxy {self}: if it inspects TLS, its certificate authority is unknown here; exempt Discord from that"
+                "{causes}, through the proxy {self}: if it inspects TLS, killgate does not trust its certificate authority; exempt Discord from inspection"
             ),
             None => format!("{causes}, through the proxy {self}: check that it runs, or correct HTTPS_PROXY"),
         }
@@ -84,7 +84,7 @@ const TUNNEL_FAILURES: [(&str, &str); 3] = [
     ),
     (
         "tunnel error: unsuccessful",
-        "does not connect to this host and port: it forbids them, or cannot reach them; allow them there, or correct HTTPS_PROXY and NO_PROXY",
+        "opens no connection to Discord: it forbids the host and port, or cannot reach them; allow them there, or correct HTTPS_PROXY and NO_PROXY",
     ),
     (
         "tunnel error: unexpected end of file",
@@ -156,7 +156,7 @@ mod tests {
             ("socks5://me:secret@proxy", "it is not an http:// URL"),
             ("https://me:secret@proxy", "it is not an http:// URL"),
             ("http://me:secret@", "it is not a URL"),
-            ("http://me:secret@pro{xy", "its host contains characters that a proxy's cannot"),
+            ("http://me:secret@pro{xy", "its host contains characters that are not allowed in a host name"),
         ] {
             assert_eq!(HttpsProxy::parse(url, "").err(), Some(error), "{url}");
         }

@@ -72,8 +72,8 @@ pub fn serve_in_background(
             if let Err(error) = rustix::process::nice(NICENESS) {
                 warn!(
                     %error,
-                    "[http] runs with the priority of the bot, so a flood of requests to it may delay an approval: allow the \
-                     system call setpriority"
+                    "[http] could not lower its priority, so a flood of requests may delay an approval: allow setpriority in the \
+                     seccomp filter"
                 );
             }
             runtime.block_on(serve(listener, server))

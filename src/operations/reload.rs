@@ -51,8 +51,8 @@ impl ConfigFile {
 fn refuse_late(late: &io::Error) {
     error!(
         reason = %late,
-        "the configuration was not reloaded; the previous one stays: the file, or one that it names, could not be read. Look for \
-         a network mount that does not answer, and for a named pipe; then reload again"
+        "the configuration was not reloaded; the previous one stays: the file, or one that it names, could not be read in \
+         time. Repair a network mount that does not answer, then reload; if you replace a named pipe, restart killgate"
     );
 }
 

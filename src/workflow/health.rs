@@ -32,7 +32,7 @@ impl EngineHealth {
         let stuck = stuck.map(|since| {
             format!(
                 "killgate has done nothing for {} s: a call to its disk or ledger does not return, or its machine is overloaded. If this \
-                 stays, restart it",
+                 persists, restart killgate",
                 since.as_secs()
             )
         });

@@ -73,7 +73,10 @@ impl Engine {
         });
         if let Some(paused) = paused {
             let seconds = paused.as_secs();
-            warn!(seconds, "the engine did not run for a while; the reactions on open cards are read again");
+            warn!(
+                seconds,
+                "the process was paused, or the ledger held it up; the reactions on open cards are read again"
+            );
             self.pauses_to_catch_up += 1;
             let inputs = self.inputs.clone();
             // A task of its own, because the queue may be full. The engine is gone only when the process ends.

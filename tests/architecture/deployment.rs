@@ -109,7 +109,7 @@ fn the_dockerfile_copies_every_member_of_the_workspace() {
 }
 
 #[test]
-fn the_systemd_unit_allows_the_system_calls_that_killgate_makes_of_a_group_that_it_forbids() {
+fn the_systemd_unit_allows_setpriority_although_it_forbids_its_group() {
     let unit = read("config/killgate.service");
     let filters: Vec<&str> = unit.lines().filter_map(|line| line.strip_prefix("SystemCallFilter=")).collect();
     // The call and its group (`systemd-analyze syscall-filter`). Raising the limit of descriptors needs nothing here: rustix calls
@@ -127,7 +127,7 @@ fn the_systemd_unit_allows_the_system_calls_that_killgate_makes_of_a_group_that_
 }
 
 #[test]
-fn in_compose_another_process_than_killgate_is_the_first_of_its_container() {
+fn compose_runs_an_init_process_in_each_container_of_killgate() {
     let compose = read("compose.yaml");
     let services = ["  killgate:\n", "  killgate-demo:\n"];
     for service in services {

@@ -70,9 +70,9 @@ const REFUSALS: [(&str, &str); 4] = [
     ),
     (
         "HTTP/1.1 403 Forbidden\r\n\r\n",
-        "does not connect to this host and port: it forbids them, or cannot reach them; allow them there, or correct HTTPS_PROXY and NO_PROXY",
+        "opens no connection to Discord: it forbids the host and port, or cannot reach them; allow them there, or correct HTTPS_PROXY and NO_PROXY",
     ),
-    ("garbage\r\n\r\n", "does not connect to this host and port: it forbids them"),
+    ("garbage\r\n\r\n", "opens no connection to Discord: it forbids the host and port"),
     ("", "check that it runs, or correct HTTPS_PROXY"),
 ];
 

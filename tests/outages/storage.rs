@@ -189,7 +189,7 @@ async fn a_ledger_whose_file_was_moved_away_records_and_executes_nothing_until_i
         .bot
         .wait_for_readyz(
             503,
-            "since killgate opened it, so nothing is recorded: put killgate's own file back",
+            "was replaced after killgate opened it, so nothing is recorded: put the original back",
         )
         .await;
     assert!(request.victim.still_alive().await.expect("asked"));
@@ -211,7 +211,7 @@ async fn a_backup_that_was_put_in_place_while_killgate_ran_is_used_after_a_resta
         sleep(Duration::from_millis(50)).await;
     }
     fs::rename(&backup, &file).expect("replaced");
-    request.bot.wait_for_readyz(503, "another file is at").await;
+    request.bot.wait_for_readyz(503, "was replaced after killgate opened it").await;
 
     assert!(request.bot.stop("with another ledger in place").await.success());
     request.bot = request.env.bot(&request.config);

@@ -23,7 +23,7 @@ use crate::world::postgres::Victim;
 use crate::world::{Process, World};
 
 /// How long after a decision its signal may arrive: whoever decided may have been paused for longer, and has to ask again.
-const DECISION_LASTS: Duration = Duration::from_secs(45);
+const MAX_SIGNAL_DELAY: Duration = Duration::from_secs(45);
 
 /// What must hold whatever happens. That `now` and randomness are arguments (10) is held by playing an incident
 /// twice.
@@ -349,7 +349,7 @@ impl Checker {
         let Some((_, decided_at)) = case.executing.filter(|(decided_by, _)| *decided_by == epoch) else {
             return Err(Violation::of(Invariant::NeverTwice, "signalled by another than who decided"));
         };
-        if at.duration_since(decided_at) > DECISION_LASTS {
+        if at.duration_since(decided_at) > MAX_SIGNAL_DELAY {
             return Err(Violation::of(Invariant::AwayReactions, "signalled long after the decision"));
         }
         let same = |(shown_action, shown): &(Action, Vec<Victim>)| {

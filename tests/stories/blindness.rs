@@ -129,7 +129,7 @@ async fn before_a_session_that_is_not_resumed() {
 const PAUSE: Duration = Duration::from_secs(7);
 
 #[tokio::test]
-async fn while_its_process_is_stopped() {
+async fn reactions_made_while_the_process_is_stopped_are_read_before_anything_is_executed() {
     let env = TestEnv::start().await;
     let denied = env.sleeping_session().await;
     let denied_card = env.request_card("/terminate", denied.pid()).await;

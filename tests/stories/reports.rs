@@ -100,7 +100,7 @@ async fn a_ledger_that_is_not_intact_gives_no_report_but_what_verify_says() {
 }
 
 #[tokio::test]
-async fn records_that_are_appended_meanwhile_keep_no_report_from_being_made() {
+async fn a_report_succeeds_while_records_are_appended() {
     let env = env_with_a_terminated_session().await;
     let appending = async {
         for _ in 0..4 {

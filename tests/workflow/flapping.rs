@@ -33,7 +33,7 @@ async fn fails_for(world: &World, bot: &Bot, time: Duration) {
 }
 
 #[test]
-fn a_ledger_that_flaps_is_told_once_and_again_when_a_failure_lasts() {
+fn a_flapping_ledger_is_reported_once_and_again_when_a_failure_lasts() {
     let world = calm();
     while_the_bot_lives(&world, async |bot| {
         ana_asks(&world, &bot).await;

@@ -47,7 +47,7 @@ pub(super) async fn connect(
     };
     let stream = timeout(timeouts.connect, connecting)
         .await
-        .unwrap_or_else(|_| Err(format!("none within {:?}", timeouts.connect)))
+        .unwrap_or_else(|_| Err(format!("no answer within {:?}", timeouts.connect)))
         .map_err(|error| match &tunnel {
             Some((proxy, _)) => proxy.explain(&error),
             None => error,
@@ -72,7 +72,10 @@ pub(super) async fn connect(
                 )
             })?
             .map_err(|error| {
-                format!("{host}:{port}{way} refused TLS or the WebSocket upgrade: {}", error_chain(&error))
+                format!(
+                    "TLS or the WebSocket upgrade with {host}:{port}{way} failed: {}",
+                    error_chain(&error)
+                )
             })?;
     Ok(socket)
 }

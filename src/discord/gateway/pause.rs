@@ -1,7 +1,7 @@
 //! Whether a connection can be believed after this process was paused (SIGSTOP, `docker pause`, a machine that slept).
 //!
 //! What Discord sent before the pause is still read afterwards, also from a connection that Discord has given up meanwhile:
-//! people may have taken back what it says, and added what it never will. A heartbeat that Discord acknowledges after the pause
+//! a reaction in it may have been removed since, and later ones may be missing. A heartbeat that Discord acknowledges after the pause
 //! shows that the connection is alive. All earlier events were read before that acknowledgement.
 
 use std::time::Duration;
@@ -40,7 +40,7 @@ impl PauseDetector {
         self.missing = unacknowledged;
     }
 
-    /// Discord acknowledged a heartbeat. Returns whether the connection is believed again since now.
+    /// Discord acknowledged a heartbeat. Returns whether this confirms the connection.
     pub(super) fn acknowledge(&mut self) -> bool {
         let was_in_doubt = self.missing > 0;
         self.missing = self.missing.saturating_sub(1);
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_heartbeat_that_was_sent_after_a_pause_ends_the_doubt() {
+    fn only_an_acknowledgement_of_the_heartbeat_after_a_pause_confirms_the_connection() {
         let mut detector = PauseDetector { looked_at: Duration::ZERO, missing: 0 };
         assert_eq!(detector.look_at(LOOK_EVERY), None);
         let lasted = Duration::from_mins(5);

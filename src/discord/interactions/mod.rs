@@ -59,11 +59,12 @@ const FORM_TIMEOUT: Duration = Duration::from_millis(2_500);
 /// An active replica has answered or deferred by then, and Discord still waits: it does so for 3 s.
 const YIELD: Duration = Duration::from_millis(1_500);
 
-/// How many interactions are answered at the same time, because each takes some 10 kB and a thousand may arrive at once.
+/// How many interactions are answered at the same time, unless one has waited too long: each takes some 10 kB, and a thousand may
+/// arrive at once.
 const MAX_CONCURRENT: usize = 32;
 
-/// How long others wait for their turn. Where many wait for a silent target, the next ones are still deferred in Discord's 3 s: each is,
-/// after 1.3 s.
+/// How long an interaction waits for its turn; then it starts without one. It is deferred 1.3 s later, within Discord's 3 s, even if a
+/// silent target holds up all others.
 const TURN_TIMEOUT: Duration = Duration::from_millis(1_200);
 
 /// Answers interactions, each in its own task.

@@ -64,10 +64,15 @@ impl Drop for OpenFiles {
             let aside = beside(&self.ledger.0, &format!("-wal.of-{}", self.ledger.1.1));
             match fs::rename(log, &aside) {
                 Ok(()) => {
-                    warn!(log = %aside.display(), "the write-ahead log of the ledger that was moved away was kept here");
+                    warn!(log = %aside.display(), "the write-ahead log of the former ledger was renamed to this; keep it with that ledger");
                 }
                 Err(error) => {
-                    warn!(%error, log = %log.display(), "the write-ahead log of the ledger that was moved away could not be moved");
+                    warn!(
+                        %error,
+                        log = %log.display(),
+                        "move this write-ahead log away before the next start: it belongs to the former ledger, and SQLite would apply it \
+                         to the new file"
+                    );
                 }
             }
         }
@@ -79,15 +84,17 @@ fn in_place((path, number): &(PathBuf, FileNumber)) -> Result<(), String> {
     match path.metadata() {
         Ok(metadata) if file_number(&metadata) == *number => Ok(()),
         Ok(_) => Err(format!(
-            "another file is at {file} since killgate opened it, so nothing is recorded: put killgate's own file back, or restart killgate \
-             to use the one that is there"
+            "the file {file} was replaced after killgate opened it, so nothing is recorded: put the original back, or restart killgate to \
+             use the new one"
         )),
         Err(error) if error.kind() == ErrorKind::NotFound => Err(format!(
-            "the file {file} was moved or deleted while killgate uses it, so nothing is recorded: put it back. If it was deleted, save it \
-             before killgate stops, from /proc/{}/fd",
+            "the file {file} was moved or deleted after killgate opened it, so nothing is recorded: if it was moved, put it back; if it was \
+             deleted, copy it from /proc/{}/fd before you stop killgate",
             std::process::id()
         )),
-        Err(error) => Err(format!("the file {file} cannot be looked up, so nothing is recorded: {error}")),
+        Err(error) => Err(format!(
+            "the file {file} cannot be accessed, so nothing is recorded: check the permissions of its folder: {error}"
+        )),
     }
 }
 
