@@ -229,6 +229,7 @@ async fn pause(world: &World, story: &mut Story) {
             story.step(world, None, None);
         }
     };
+    world.with(|state| state.discord.gateway.pause());
     steps(story);
     world.with(|state| state.discord.gateway.give_up_sessions());
     let (lasts, is_asleep) = story.long_pause();

@@ -86,9 +86,11 @@ impl<'a> GatewayConnection<'a> {
 
     /// After a pause, asks Discord for a sign that the connection is alive.
     async fn look_for_pause(&mut self) -> Result<(), Disconnect> {
-        let paused = self.pauses.look();
-        // A session that has not started yet is followed by a read of the reactions, or by what was missed.
-        let Some(paused) = paused.filter(|_| self.start_deadline.is_none()) else { return Ok(()) };
+        let Some(paused) = self.pauses.look() else { return Ok(()) };
+        // What was missed before may have arrived, and so may the end of that, which would make it count.
+        if self.start_deadline.is_some() {
+            return Err(Disconnect::lost("killgate was paused while a session with Discord started"));
+        }
         self.deliver(GatewayEvent::Paused { lasted: paused }).await?;
         self.send_heartbeat().await?;
         self.pauses.doubt(self.heartbeat.as_ref().map_or(1, Heartbeat::unacknowledged));

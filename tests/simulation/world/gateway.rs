@@ -21,6 +21,8 @@ pub struct Gateway {
     seen: Seen,
     /// Why no bot sees the channel, if so.
     blindness: Option<Blindness>,
+    /// No process runs that could connect.
+    is_paused: bool,
 }
 
 struct Session {
@@ -71,6 +73,8 @@ pub enum Told {
         card: MessageId,
         by: Option<Process>,
     },
+    /// All that was missed was told before.
+    Resumed,
     Nothing,
     /// What there was when it ended.
     Gap(Seen),
@@ -145,6 +149,7 @@ impl Gateway {
         for session in sessions.filter(|session| session.connection != Connection::GivenUp) {
             match session.connection {
                 Connection::Up | Connection::GivenUp => {}
+                Connection::Resumable | Connection::Lost if self.is_paused => continue,
                 Connection::Blind(blindness) => {
                     let missed = match blindness {
                         Blindness::Roles => EngineInput::EventsMissed,
@@ -157,13 +162,18 @@ impl Gateway {
                 // What was missed is told before.
                 Connection::Resumable => {
                     let restored = EngineInput::EventsRestored { is_complete: true };
-                    session.waiting.push_back(connection_event(restored));
+                    session.waiting.push_back(Event { told: Told::Resumed, ..connection_event(restored) });
                 }
                 Connection::Lost => session.waiting.push_back(gap(self.seen)),
             }
             session.connection = Connection::Up;
             session.wake.notify_one();
         }
+    }
+
+    /// No process runs from now on.
+    pub fn pause(&mut self) {
+        self.is_paused = true;
     }
 
     /// Discord gives up the sessions of processes that do not answer. What it has sent until now is still read afterwards.
@@ -175,9 +185,14 @@ impl Gateway {
 
     /// The processes go on, read what has arrived, and connect anew. Returns whose sessions were given up.
     fn go_on(&mut self) -> Vec<u64> {
+        self.is_paused = false;
         let given_up =
             self.sessions.iter_mut().filter(|(_, session)| session.connection == Connection::GivenUp);
         let given_up = given_up.map(|(epoch, session)| {
+            // A session that was being resumed is resumed anew, or not at all.
+            if session.waiting.iter().any(|event| matches!(event.told, Told::Resumed)) {
+                session.waiting.clear();
+            }
             // The gateway notices the pause before it reads on, and later that the connection has ended.
             session.waiting.push_front(connection_event(EngineInput::EventsInterrupted));
             session.waiting.push_back(gap(self.seen));
@@ -313,7 +328,7 @@ fn note(state: &mut State, epoch: u64, told: &Told) {
         Told::TakenOver { card, by } if *by != Some(state.acting) => {
             state.note(Fact::HeardOfTakeOver { epoch, card: *card });
         }
-        Told::TakenOver { .. } | Told::Nothing => {}
+        Told::TakenOver { .. } | Told::Resumed | Told::Nothing => {}
         Told::Gap(seen) => {
             state.note(Fact::HeardOfGap { epoch, reacted: seen.reacted, removed: seen.removed });
         }
