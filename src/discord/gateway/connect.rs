@@ -162,7 +162,7 @@ mod tests {
         let timeouts = GatewayTimeouts::default();
         let (connected, ()) = tokio::join!(connect(&url, Some(&proxy), &timeouts), refuse);
         let error = connected.expect_err("an error");
-        assert!(error.contains(&format!("the proxy {address} refuses to connect")), "{error}");
+        assert!(error.contains(&format!("the proxy {address} opens no connection to Discord")), "{error}");
         assert!(!error.contains("secret"), "{error}");
     }
 }
