@@ -13,7 +13,7 @@ use crate::faulty_link::{DIRECTIONS, FaultyLink, Link};
 use crate::proxy::{FaultEffect, NetworkFault};
 
 /// How many bytes apart the faults of the sample are.
-const SAMPLE_STRIDE: usize = 2_000;
+const SAMPLE_STRIDE: usize = 4_000;
 const EFFECTS: [FaultEffect; 3] =
     [FaultEffect::Cut, FaultEffect::Stall, FaultEffect::Delay(Duration::from_secs(2))];
 /// How many environments share the faults, because most of an approval with a fault is waiting. `KILLGATE_FAULT_LANES` overrides
