@@ -54,13 +54,15 @@ impl OpenFiles {
     }
 }
 
-/// SQLite leaves the log of a file that is not in place, and would apply it to whichever file is there at the next start
-/// (SQLite documentation, "How To Corrupt An SQLite Database File"). So the log is moved out of its way.
+/// SQLite leaves the log of a file that was replaced, and would apply it to the new one at the next start (SQLite documentation,
+/// "How To Corrupt An SQLite Database File"). So the log is moved out of its way. Where no other file is there, the log stays: the file
+/// may be put back, and needs it.
 impl Drop for OpenFiles {
     fn drop(&mut self) {
-        let (log, number) = &self.log;
-        let is_own_log = || log.metadata().is_ok_and(|metadata| file_number(&metadata) == *number);
-        if in_place(&self.ledger).is_err() && is_own_log() {
+        let number_at = |path: &Path| path.metadata().ok().map(|metadata| file_number(&metadata));
+        let (log, log_number) = &self.log;
+        let is_replaced = number_at(&self.ledger.0).is_some_and(|number| number != self.ledger.1);
+        if is_replaced && number_at(log) == Some(*log_number) {
             let aside = beside(&self.ledger.0, &format!("-wal.of-{}", self.ledger.1.1));
             match fs::rename(log, &aside) {
                 Ok(()) => {
