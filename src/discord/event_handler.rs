@@ -1,6 +1,7 @@
 //! Passes events to the workflow, in Discord's order, if they concern an incident channel.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serenity::model::channel::Reaction;
 use serenity::model::event::Event;
@@ -15,10 +16,14 @@ use super::members;
 use super::messages::mark::any_mark;
 use super::served_channels::{ChannelChange, ServedChannels};
 use super::vote_emoji::VoteEmoji;
-use crate::domain::ids::{ChannelId, MessageId, UserId};
+use crate::common::uptime::uptime;
+use crate::domain::ids::{ChannelId, MessageId, Person, UserId};
 use crate::workflow::handle::EngineHandle;
 use crate::workflow::input::EngineInput;
 use crate::workflow::ports::{MessageRef, ReactionKind, UserReaction, Vote};
+
+/// How long an approval may take from the connection to the engine. Much longer than it does unless this process is held up.
+const APPROVAL_LASTS: Duration = Duration::from_secs(5);
 
 pub struct EventHandler {
     pub guild: GuildId,
@@ -61,7 +66,7 @@ impl EventHandler {
                     self.report(reception).await;
                 }
                 GatewayEvent::Lost => self.engine.send(EngineInput::EventsMissed).await,
-                GatewayEvent::Event(event) => self.handle_event(*event).await,
+                GatewayEvent::Event { event, read_at } => self.handle_event(*event, read_at).await,
                 GatewayEvent::UnreadableInteraction(interaction) => {
                     self.interactions.refuse_unreadable(interaction);
                 }
@@ -97,7 +102,7 @@ impl EventHandler {
         self.engine.send(input).await;
     }
 
-    async fn handle_event(&mut self, event: Event) {
+    async fn handle_event(&mut self, event: Event, read_at: Duration) {
         if is_sent_to_members_only(&event, self.guild) {
             let reception = self.presence.note_member_event();
             self.report(reception).await;
@@ -111,7 +116,8 @@ impl EventHandler {
                 let Some(user) = reaction.user_id.filter(|user| *user != self.bot_user) else { return };
                 let member = reaction.member.as_ref().map(members::person_from_member);
                 let reaction = user_reaction(user, reaction.burst);
-                self.engine.send(EngineInput::ReactionAdded { card, vote, reaction, member }).await;
+                let age = || uptime().saturating_sub(read_at);
+                self.engine.send_with(|| reaction_added(card, vote, reaction, member, age())).await;
             }
             Event::ReactionRemove(event) => {
                 let reaction = event.reaction;
@@ -202,9 +208,52 @@ fn is_sent_to_members_only(event: &Event, guild: GuildId) -> bool {
     of == Some(guild)
 }
 
+/// An approval that was held up in this process (it was paused, the ledger is slow) may have been taken back since, and would count more
+/// than a read of the card that is under way. So the card is read instead. A denial counts in any case.
+fn reaction_added(
+    card: MessageRef,
+    vote: Vote,
+    reaction: UserReaction,
+    member: Option<Person>,
+    age: Duration,
+) -> EngineInput {
+    if vote == Vote::Approve && age > APPROVAL_LASTS {
+        EngineInput::EventsMissedIn { channels: [card.channel].into() }
+    } else {
+        EngineInput::ReactionAdded { card, vote, reaction, member }
+    }
+}
+
 fn user_reaction(user: discord::UserId, is_super: bool) -> UserReaction {
     UserReaction {
         user: UserId(user.get()),
         kind: if is_super { ReactionKind::Super } else { ReactionKind::Normal },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_approval_that_was_held_up_is_read_from_its_card_and_a_denial_counts() {
+        let card = MessageRef { channel: ChannelId(1), message: MessageId(2) };
+        let held_up_for = |vote, age| {
+            reaction_added(
+                card,
+                vote,
+                UserReaction { user: UserId(3), kind: ReactionKind::Normal },
+                None,
+                age,
+            )
+        };
+        let late = APPROVAL_LASTS + Duration::from_millis(1);
+        let counts = |input| matches!(input, EngineInput::ReactionAdded { .. });
+        assert!(counts(held_up_for(Vote::Approve, APPROVAL_LASTS)));
+        assert!(counts(held_up_for(Vote::Deny, late)));
+        assert!(matches!(
+            held_up_for(Vote::Approve, late),
+            EngineInput::EventsMissedIn { channels } if channels == [card.channel].into()
+        ));
     }
 }

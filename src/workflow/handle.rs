@@ -71,6 +71,13 @@ impl EngineHandle {
         let _ = self.inputs.send(input).await;
     }
 
+    /// Sends what `input` returns, which is called when there is room in the engine's queue.
+    pub async fn send_with(&self, input: impl FnOnce() -> EngineInput) {
+        if let Ok(permit) = self.inputs.reserve().await {
+            permit.send(input());
+        }
+    }
+
     /// Asks for a cancel or a terminate. The answer goes to `responder`.
     pub async fn request_signal(&self, by: Person, input: RequestInput, responder: Arc<dyn Responder>) {
         match self.resolve(&by, &input).await {

@@ -89,7 +89,7 @@ impl Bot {
             Some(GatewayEvent::Channel(event)) => format!("{event:?}"),
             Some(GatewayEvent::UnreadableInteraction(interaction)) => format!("{interaction:?}"),
             Some(GatewayEvent::MessageEdited(message)) => format!("edit of {}", message.id),
-            Some(GatewayEvent::Event(event)) => match *event {
+            Some(GatewayEvent::Event { event, .. }) => match *event {
                 Event::ReactionAdd(add) => format!("reaction on {}", add.reaction.message_id),
                 other => format!("{other:?}"),
             },

@@ -162,7 +162,7 @@ impl<'a> GatewayConnection<'a> {
             }
             kind if (self.session.options.filter)(kind, frame.data()) => {
                 tracing::debug!(kind, seq = frame.s, "an event passed the filter");
-                match decode(kind, frame.data()) {
+                match decode(kind, frame.data(), self.pauses.looked_at()) {
                     Ok(event) => self.deliver(event).await,
                     Err(error) => {
                         tracing::warn!(kind, %error, "an event could not be decoded and is lost");

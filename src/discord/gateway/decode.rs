@@ -1,5 +1,7 @@
 //! Decodes events from Discord's JSON into serenity's types.
 
+use std::time::Duration;
+
 use serde::de::{DeserializeOwned, Error as _};
 use serde_json::Error;
 use serenity::model::event::Event;
@@ -9,7 +11,9 @@ use super::channel_event::decode_channel_event;
 use super::guild_event::decode_guild_event;
 use crate::discord::compat;
 
-pub(super) fn decode(kind: &str, data: &str) -> Result<GatewayEvent, Error> {
+/// `read_at`: the system's uptime when the frame was read.
+pub(super) fn decode(kind: &str, data: &str, read_at: Duration) -> Result<GatewayEvent, Error> {
+    let with_time = |event| GatewayEvent::Event { event: Box::new(event), read_at };
     if let Some(event) = decode_guild_event(kind, data) {
         return event.map(GatewayEvent::Guild);
     }
@@ -17,17 +21,20 @@ pub(super) fn decode(kind: &str, data: &str) -> Result<GatewayEvent, Error> {
         return parse(data).map(GatewayEvent::MessageEdited);
     }
     if kind == "INTERACTION_CREATE" {
-        return decode_interaction(data);
+        return decode_interaction(data, with_time);
     }
     match decode_channel_event(kind, data) {
         Some(event) => event.map(GatewayEvent::Channel),
-        None => decode_event(kind, data).map(|event| GatewayEvent::Event(Box::new(event))),
+        None => decode_event(kind, data).map(with_time),
     }
 }
 
-fn decode_interaction(data: &str) -> Result<GatewayEvent, Error> {
+fn decode_interaction(
+    data: &str,
+    with_time: impl FnOnce(Event) -> GatewayEvent,
+) -> Result<GatewayEvent, Error> {
     match compat::interaction(data) {
-        Ok(event) => Ok(GatewayEvent::Event(Box::new(Event::InteractionCreate(event)))),
+        Ok(event) => Ok(with_time(Event::InteractionCreate(event))),
         Err(error) => {
             let interaction = serde_json::from_str(data).map_err(|_| Error::custom(&error))?;
             tracing::warn!(%error, "an interaction could not be decoded; the person is told");

@@ -25,6 +25,11 @@ impl PauseDetector {
         Self { looked_at: uptime(), missing: 0 }
     }
 
+    /// The system's uptime at the last look.
+    pub(super) fn looked_at(&self) -> Duration {
+        self.looked_at
+    }
+
     /// Looks at the clock. Returns how long the process was paused since the last look, if it was.
     pub(super) fn look(&mut self) -> Option<Duration> {
         self.look_at(uptime())

@@ -108,6 +108,14 @@ impl Gateway {
         self.sessions.insert(epoch, session);
     }
 
+    /// Whether something can be told now.
+    fn has_next(&self, epoch: u64) -> bool {
+        self.sessions.get(&epoch).is_some_and(|session| {
+            let is_read = matches!(session.connection, Connection::Up | Connection::Blind(_));
+            !session.noticed.is_empty() || (is_read && !session.waiting.is_empty())
+        })
+    }
+
     /// How many events wait for a session.
     fn backlog(&self, epoch: u64) -> usize {
         self.sessions.get(&epoch).map_or(0, |session| session.waiting.len())
@@ -189,8 +197,8 @@ impl Gateway {
         let given_up =
             self.sessions.iter_mut().filter(|(_, session)| session.connection == Connection::GivenUp);
         let given_up = given_up.map(|(epoch, session)| {
-            // A session that was being resumed is resumed anew, or not at all.
-            if session.waiting.iter().any(|event| matches!(event.told, Told::Resumed)) {
+            // A session that was starting or being resumed is given up by the bot too: its end would make what is old count.
+            if session.waiting.iter().any(|event| matches!(event.told, Told::Resumed | Told::Gap(_))) {
                 session.waiting.clear();
             }
             // The gateway notices the pause before it reads on, and later that the connection has ended.
@@ -277,16 +285,20 @@ pub async fn listen(world: World, epoch: u64, inbox: mpsc::Sender<EngineInput>, 
         Arc::clone(&state.discord.gateway.sessions[&epoch].wake)
     });
     loop {
-        let Some(event) = world.with(|state| next(state, epoch)) else {
+        if !world.with(|state| state.discord.gateway.has_next(epoch)) {
             wake.notified().await;
             continue;
-        };
+        }
         let late = world.with(|state| {
             let is_backlog = state.discord.gateway.backlog(epoch) > BACKLOG;
             state.faults.up_to(if is_backlog { LATE_IN_BACKLOG } else { LATE })
         });
         pass(late).await;
         world.alive().await;
+        // Only now: what is on its way is still to be read, and comes after a pause that is noticed meanwhile.
+        let Some(event) = world.with(|state| next(state, epoch)) else {
+            continue;
+        };
         let times = if world.with(|state| state.faults.happens(state.faults.repeated)) { 2 } else { 1 };
         for _ in 0..times {
             world.with(|state| note(state, epoch, &event.told));
