@@ -2,8 +2,11 @@
 ARG RUST_IMAGE=docker.io/library/rust:1.95-slim-bookworm
 ARG BASE_IMAGE=gcr.io/distroless/cc-debian12:nonroot
 
-# Includes a C compiler, for SQLite and the cryptography.
+# Includes a C compiler, for SQLite, the cryptography and jemalloc, which also needs make.
 FROM ${RUST_IMAGE} AS build
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends make \
+    && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 # Makes the binary independent of the path of cargo's crates.
 ENV RUSTFLAGS="--remap-path-prefix=/usr/local/cargo/registry/src=cargo --remap-path-prefix=/src=killgate" \

@@ -45,7 +45,7 @@ apt_install() {
 }
 
 # Rust links with it, and SQLite and the cryptography are written in C.
-need_compiler() { have cc || apt_install build-essential; }
+need_compiler() { { have cc && have make; } || apt_install build-essential; }
 
 have_postgres() {
     [[ -n ${KILLGATE_POSTGRES_BIN:-} ]] || { have postgres && have initdb; } ||

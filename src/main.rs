@@ -11,6 +11,12 @@ use killgate::operations::process_signals::ReloadSignal;
 use killgate::operations::reload::ConfigFile;
 use killgate::operations::{check, health, ledger_tools, process_limits, run, standard_output};
 use killgate::postgres::guard::guard_sql;
+use tikv_jemallocator::Jemalloc;
+
+/// Gives memory back as soon as it is free. The C library's allocator keeps most of what a burst of commands needed.
+/// `.cargo/config.toml` sets its options.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// The exit status for an unusable configuration.
 const UNUSABLE_CONFIG: u8 = 2;

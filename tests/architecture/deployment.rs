@@ -181,7 +181,7 @@ fn unchecked(command: &str) -> String {
     for program in ["bash", "dirname", "mkdir", "rm", "stat"] {
         symlink(format!("/usr/bin/{program}"), programs.path().join(program)).expect("a link");
     }
-    for compiler in ["cargo", "cc"] {
+    for compiler in ["cargo", "cc", "make"] {
         symlink("/usr/bin/true", programs.path().join(compiler)).expect("a link");
     }
     let clone = tempfile::tempdir().expect("a folder");
