@@ -66,7 +66,9 @@ impl EventHandler {
                     self.report(reception).await;
                 }
                 GatewayEvent::Lost => self.engine.send(EngineInput::EventsMissed).await,
-                GatewayEvent::Event { event, read_at } => self.handle_event(*event, read_at).await,
+                GatewayEvent::Event { event, arrived_after } => {
+                    self.handle_event(*event, arrived_after).await
+                }
                 GatewayEvent::UnreadableInteraction(interaction) => {
                     self.interactions.refuse_unreadable(interaction);
                 }
@@ -102,7 +104,7 @@ impl EventHandler {
         self.engine.send(input).await;
     }
 
-    async fn handle_event(&mut self, event: Event, read_at: Duration) {
+    async fn handle_event(&mut self, event: Event, arrived_after: Duration) {
         if is_sent_to_members_only(&event, self.guild) {
             let reception = self.presence.note_member_event();
             self.report(reception).await;
@@ -116,7 +118,7 @@ impl EventHandler {
                 let Some(user) = reaction.user_id.filter(|user| *user != self.bot_user) else { return };
                 let member = reaction.member.as_ref().map(members::person_from_member);
                 let reaction = user_reaction(user, reaction.burst);
-                let age = || uptime().saturating_sub(read_at);
+                let age = || uptime().saturating_sub(arrived_after);
                 self.engine.send_with(|| reaction_added(card, vote, reaction, member, age())).await;
             }
             Event::ReactionRemove(event) => {
@@ -218,7 +220,7 @@ fn reaction_added(
     age: Duration,
 ) -> EngineInput {
     if vote == Vote::Approve && age > APPROVAL_LASTS {
-        EngineInput::EventsMissedIn { channels: [card.channel].into() }
+        EngineInput::ApprovalHeldUp { card }
     } else {
         EngineInput::ReactionAdded { card, vote, reaction, member }
     }
@@ -251,9 +253,8 @@ mod tests {
         let counts = |input| matches!(input, EngineInput::ReactionAdded { .. });
         assert!(counts(held_up_for(Vote::Approve, APPROVAL_LASTS)));
         assert!(counts(held_up_for(Vote::Deny, late)));
-        assert!(matches!(
-            held_up_for(Vote::Approve, late),
-            EngineInput::EventsMissedIn { channels } if channels == [card.channel].into()
-        ));
+        assert!(
+            matches!(held_up_for(Vote::Approve, late), EngineInput::ApprovalHeldUp { card: of } if of == card)
+        );
     }
 }

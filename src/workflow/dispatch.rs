@@ -22,7 +22,6 @@ use crate::domain::decision::{DecisionContext, DecisionInput, decide};
 use crate::domain::event::{RefusalReason, RequestEvent, Resolution};
 use crate::domain::ids::RequestId;
 use crate::domain::request::Request;
-use crate::domain::timestamp::Timestamp;
 
 impl Engine {
     /// Handles one input completely. If the ledger fails, an input that must not be lost is deferred.
@@ -48,7 +47,7 @@ impl Engine {
             EngineInput::EventsInterrupted => self.is_hearing = false,
             // All reactions are read when the ledger works again.
             EngineInput::EventsRestored { .. } => self.is_hearing = true,
-            EngineInput::CaughtUp => self.pauses_to_catch_up -= 1,
+            EngineInput::CaughtUp { until } => self.turns.catch_up(until),
             EngineInput::TargetObserved { target, .. } => {
                 self.observing.remove(&target);
             }
@@ -72,6 +71,7 @@ impl Engine {
             EngineInput::ReactionAdded { card, vote, reaction, member } => {
                 self.reaction_added(card, vote, reaction, member).await?;
             }
+            EngineInput::ApprovalHeldUp { card } => self.approval_held_up(card),
             EngineInput::ReactionRemoved { card, vote, reaction } => {
                 self.reaction_removed(card, vote, reaction).await?;
             }
@@ -81,7 +81,7 @@ impl Engine {
             EngineInput::EventsInterrupted => self.events_interrupted(),
             EngineInput::EventsRestored { is_complete } => self.events_restored(is_complete),
             EngineInput::EventsMissed => self.read_all_reactions(),
-            EngineInput::CaughtUp => self.caught_up(),
+            EngineInput::CaughtUp { until } => self.caught_up(until),
             EngineInput::EventsMissedIn { channels } => self.read_reactions_in(&channels),
             EngineInput::Stop => self.is_stopping = true,
             EngineInput::CardPosted { request, message, is_answer } => {
@@ -193,7 +193,7 @@ impl Engine {
             open.reads.note_uncounted_denials(denying.iter().map(|person| person.id));
         }
         if let Some(approved) = Approved::from_records(&before, &recorded) {
-            self.execute(approved, (now, began));
+            self.execute(approved, began);
             // The statement is sent before anything is logged, because logging may be slow.
             yield_now().await;
         }
@@ -206,8 +206,7 @@ impl Engine {
         Ok(())
     }
 
-    /// `decided_at` and `approved_at` are the same moment, on two clocks.
-    fn execute(&mut self, approved: Approved, (decided_at, approved_at): (Timestamp, Instant)) {
+    fn execute(&mut self, approved: Approved, approved_at: Instant) {
         let id = approved.request();
         let target = self.targets.by_name.get(approved.target()).cloned();
         let open = self.open_requests.entry(id).or_default();
@@ -218,7 +217,7 @@ impl Engine {
             waiters: open.known_waiters(),
         };
         let inputs = self.inputs.clone();
-        let lease = DecisionLease::new(Arc::clone(&self.ledger), Arc::clone(&self.clock), decided_at);
+        let lease = DecisionLease::new(Arc::clone(&self.ledger), Arc::clone(&self.clock), self.turns.began);
         let executing = async move {
             let resolution = match &target {
                 Some(TargetWithPolicy { target, policy }) => {

@@ -59,7 +59,7 @@ pub struct Engine {
     pub(super) clock: Arc<dyn Clock>,
     /// Where the tasks that the engine starts report back.
     pub(super) inputs: mpsc::Sender<EngineInput>,
-    queue: mpsc::Receiver<EngineInput>,
+    pub(super) queue: mpsc::Receiver<EngineInput>,
     pub(super) open_requests: BTreeMap<RequestId, OpenRequest>,
     throttle: Arc<EditThrottle>,
     read_limit: ReadLimit,
@@ -77,8 +77,6 @@ pub struct Engine {
     /// When the ledger was last searched for an unknown card.
     pub(super) last_card_search: Option<Instant>,
     pub(super) turns: EngineTurns,
-    /// Pauses whose `CaughtUp` was not handled yet.
-    pub(super) pauses_to_catch_up: u32,
     /// The running executions, and what publishes and observes. They end with the engine: nothing is signalled when nobody could
     /// record the result. A panic in one of them ends the engine, and the next start resolves what it left behind.
     pub(super) tasks: JoinSet<()>,
@@ -124,7 +122,6 @@ impl Engine {
             another_process_reported: BTreeMap::new(),
             last_card_search: None,
             turns: EngineTurns::begin(now),
-            pauses_to_catch_up: 0,
             tasks: JoinSet::new(),
             deferred: VecDeque::new(),
             observing: BTreeSet::new(),
@@ -197,7 +194,7 @@ impl Engine {
                     self.handle(input).await
                 }
             };
-            self.begin_turn();
+            self.end_turn();
             match handled {
                 Ok(()) => {}
                 Err(fatal @ (LedgerError::Deposed | LedgerError::Corrupt { .. })) => {

@@ -9,6 +9,7 @@ use crate::domain::decision::QuorumCheck;
 use crate::domain::event::Resolution;
 use crate::domain::ids::{ChannelId, MessageId, Person, RequestId, UserId};
 use crate::domain::session::Snapshot;
+use crate::domain::timestamp::Timestamp;
 
 /// Something that happened. Only the [`Engine`](super::Engine) handles it.
 #[derive(Clone)]
@@ -31,6 +32,8 @@ pub enum EngineInput {
         /// Who they are in the guild; `None` if Discord did not say.
         member: Option<Person>,
     },
+    /// A person approved, and that took so long to get here that they may have taken it back.
+    ApprovalHeldUp { card: MessageRef },
     /// A person, or a moderator in their place, took a reaction off a message.
     ReactionRemoved { card: MessageRef, vote: Vote, reaction: UserReaction },
     /// All reactions of this kind (of every kind for `None`) were taken off a message.
@@ -47,8 +50,8 @@ pub enum EngineInput {
     /// Events are reported again. If `is_complete`, all that happened meanwhile was reported, in its order. Otherwise the
     /// reactions on open cards must be read.
     EventsRestored { is_complete: bool },
-    /// Everything that was reported until the engine noticed a pause of its own was handled.
-    CaughtUp,
+    /// Everything that was sent to the engine before this time was handled.
+    CaughtUp { until: Timestamp },
     /// People may have done something that was not reported, because the bot could not see it. The reactions on open cards
     /// must be read.
     EventsMissed,

@@ -1,5 +1,5 @@
-//! Notices that the engine did not run for a while: the process was stopped (SIGSTOP, `docker pause`), its machine slept, or a call
-//! to the ledger held it up.
+//! Notices that the engine is behind: the process was stopped (SIGSTOP, `docker pause`), its machine slept, or a slow ledger held it up,
+//! in one turn or in many.
 //!
 //! What waits in the queue then may be old: people may have taken back an approval since, or denied. So nothing is executed until the
 //! queue as it was then is handled, and the reactions are read after that. Old events that wait in the connection to Discord are the
@@ -17,14 +17,15 @@ use super::input::EngineInput;
 use super::ports::{Clock, Lease, Ledger, LedgerError};
 use crate::domain::timestamp::Timestamp;
 
-/// Longer than the engine waits between two turns ([`OBSERVE_EVERY`](super::monitor::OBSERVE_EVERY)), and much shorter than Discord keeps a session
-/// that sends no heartbeats (41 s).
-const PAUSED_AFTER: Duration = Duration::from_secs(5);
+/// How old an input may be. Longer than the engine waits between two turns ([`OBSERVE_EVERY`](super::monitor::OBSERVE_EVERY)), and much
+/// shorter than Discord keeps a session that sends no heartbeats (41 s).
+const MAX_AGE: Duration = Duration::from_secs(5);
 
 /// How long after the decision it may be signalled. A ledger that answers at all is faster.
 const DECISION_LASTS: Duration = Duration::from_secs(15);
 
-/// The ledger's lease, but no longer than a decision lasts: if the process was paused after it, people may have changed their minds.
+/// The ledger's lease, but no longer than a decision lasts: if the process was paused since the turn of that decision began, people may
+/// have changed their minds.
 pub(super) struct DecisionLease {
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
@@ -46,46 +47,68 @@ impl Lease for DecisionLease {
     }
 }
 
-/// When the engine last had its turn.
+/// How far the engine is behind.
 pub(super) struct EngineTurns {
-    last: Timestamp,
+    /// When the current turn began.
+    pub(super) began: Timestamp,
+    /// Everything that was sent to the engine before this time is handled.
+    handled_until: Timestamp,
+    /// Whether a [`CaughtUp`](EngineInput::CaughtUp) is on its way. Nothing is executed before it is handled.
+    pub(super) is_catching_up: bool,
 }
 
 impl EngineTurns {
     pub(super) fn begin(now: Timestamp) -> Self {
-        Self { last: now }
+        Self { began: now, handled_until: now, is_catching_up: false }
     }
 
-    /// Begins a turn. Returns how long the process was paused before it, if it was.
-    fn next(&mut self, now: Timestamp) -> Option<Duration> {
-        let since = now.duration_since(std::mem::replace(&mut self.last, now));
-        (since > PAUSED_AFTER).then_some(since)
+    /// Returns how old inputs may be, if that is too old and was not noticed yet.
+    fn look(&mut self, now: Timestamp) -> Option<Duration> {
+        let age = now.duration_since(self.handled_until);
+        let is_news = age > MAX_AGE && !self.is_catching_up;
+        self.is_catching_up |= is_news;
+        is_news.then_some(age)
+    }
+
+    pub(super) fn catch_up(&mut self, until: Timestamp) {
+        self.is_catching_up = false;
+        self.handled_until = self.handled_until.max(until);
     }
 }
 
 impl Engine {
-    /// Notices a pause. Called before what is handled, and after it.
+    /// Called before what is decided.
     pub(super) fn begin_turn(&mut self) {
-        let paused = self.turns.next(self.clock.now());
+        self.turns.began = self.clock.now();
+        self.look_how_far_behind(self.turns.began);
+    }
+
+    pub(super) fn end_turn(&mut self) {
+        let now = self.clock.now();
+        self.look_how_far_behind(now);
+        // An input that comes after this look is not older than it.
+        if self.queue.is_empty() {
+            self.turns.handled_until = now;
+        }
         self.health.send_if_modified(|health| {
             health.last_turn = Some(Instant::now());
             false
         });
-        if let Some(paused) = paused {
-            let seconds = paused.as_secs();
-            warn!(
-                seconds,
-                "the process was paused, or the ledger held it up; the reactions on open cards are read again"
-            );
-            self.pauses_to_catch_up += 1;
-            let inputs = self.inputs.clone();
-            // A task of its own, because the queue may be full. The engine is gone only when the process ends.
-            self.tasks.spawn(async move { drop(inputs.send(EngineInput::CaughtUp).await) });
-        }
     }
 
-    pub(super) fn caught_up(&mut self) {
-        self.pauses_to_catch_up -= 1;
+    fn look_how_far_behind(&mut self, now: Timestamp) {
+        let Some(behind) = self.turns.look(now) else { return };
+        warn!(
+            seconds = behind.as_secs(),
+            "the process was paused, or the ledger held it up; the reactions on open cards are read again"
+        );
+        let inputs = self.inputs.clone();
+        // A task of its own, because the queue may be full. The engine is gone only when the process ends.
+        self.tasks.spawn(async move { drop(inputs.send(EngineInput::CaughtUp { until: now }).await) });
+    }
+
+    pub(super) fn caught_up(&mut self, until: Timestamp) {
+        self.turns.catch_up(until);
         self.read_all_reactions();
     }
 }
@@ -95,12 +118,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_time_that_is_longer_than_the_wait_between_two_turns_is_a_pause() {
-        let start = Timestamp::from_micros(0);
-        let mut turns = EngineTurns::begin(start);
-        assert_eq!(turns.next(start.plus(PAUSED_AFTER)), None);
-        let paused = PAUSED_AFTER + Duration::from_secs(1);
-        assert_eq!(turns.next(start.plus(PAUSED_AFTER + paused)), Some(paused));
-        assert_eq!(turns.next(start.plus(PAUSED_AFTER + paused)), None);
+    fn it_is_behind_while_an_input_may_be_too_old_and_says_so_once() {
+        let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
+        let mut turns = EngineTurns::begin(at(0));
+        assert_eq!(turns.look(at(5)), None);
+        assert_eq!(turns.look(at(6)), Some(Duration::from_secs(6)));
+        assert_eq!(turns.look(at(60)), None, "it is catching up");
+        turns.catch_up(at(6));
+        assert_eq!(turns.look(at(60)), Some(Duration::from_secs(54)), "what was sent later is old too");
+        turns.catch_up(at(60));
+        assert_eq!(turns.look(at(65)), None);
     }
 }

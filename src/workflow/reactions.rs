@@ -41,6 +41,14 @@ impl Engine {
         self.vote(id, vote, &member, ReactionSource::Live).await
     }
 
+    /// What is on the card now is read.
+    pub(super) fn approval_held_up(&mut self, card: MessageRef) {
+        match self.find_by_card(card) {
+            Some(id) => self.read_reactions(id),
+            None => self.remember_early_event(card),
+        }
+    }
+
     pub(super) async fn reacting_member_fetched(
         &mut self,
         id: RequestId,
@@ -260,7 +268,7 @@ impl Engine {
     /// the restart. Approvals count meanwhile, but nothing is executed on them.
     pub(super) fn may_miss_reactions(&self, id: RequestId) -> bool {
         let has_unread = self.open_requests.get(&id).is_some_and(|open| open.reads.has_unread());
-        has_unread || !self.is_hearing || self.pauses_to_catch_up > 0 || self.is_stopping
+        has_unread || !self.is_hearing || self.turns.is_catching_up || self.is_stopping
     }
 
     pub(super) fn reaction_fetch_failed(&mut self, id: RequestId, read: u64, why: String) {

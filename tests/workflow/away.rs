@@ -11,7 +11,7 @@ use crate::conversation::{
     a_moment, ana_asks, approves, calm, count, outcomes, place_of, while_the_bot_lives,
 };
 use crate::world::bot::{Bot, Life, Ports, live};
-use crate::world::cast::{ANA, BEN, DORA, TARGETS};
+use crate::world::cast::{ANA, BEN, DORA, IVY, TARGETS};
 use crate::world::discord::Kind;
 use crate::world::facts::Fact;
 
@@ -35,6 +35,30 @@ fn an_approval_taken_back_in_a_gap_does_not_complete_the_quorum_of_another() {
     });
     assert_eq!(outcomes(&world), []);
     assert_eq!(count(&world, |fact| matches!(fact, Fact::Signalled { .. })), 0);
+}
+
+#[test]
+fn an_approval_that_waited_behind_a_slow_ledger_counts_only_while_it_stands() {
+    let world = calm();
+    while_the_bot_lives(&world, async |bot| {
+        let card = ana_asks(&world, &bot).await;
+        world.with(|state| {
+            state.faults.ledger.slow = Duration::from_secs(3);
+            // Each is recorded.
+            for _ in 0..10 {
+                state.react(IVY, card, Vote::Approve);
+                state.take_back(IVY, card, Vote::Approve);
+            }
+        });
+        approves(&world, BEN, card);
+        a_moment().await;
+        world.with(|state| state.take_back(BEN, card, Vote::Approve));
+        sleep(Duration::from_mins(2)).await;
+        assert_eq!(count(&world, |fact| matches!(fact, Fact::Signalled { .. })), 0);
+        approves(&world, BEN, card);
+        sleep(Duration::from_mins(1)).await;
+    });
+    assert_eq!(outcomes(&world), [Outcome::Terminated]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! One connection, from Hello until it is lost.
 
+use std::future::ready;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -65,13 +66,18 @@ impl<'a> GatewayConnection<'a> {
             message = self.socket.next() => {
                 // Before the message: it may be from before a pause.
                 self.look_for_pause().await?;
+                let arrived_after = self.pauses.mark_read();
                 match message {
-                    Some(Ok(Message::Text(text))) => self.handle_frame(&text).await,
+                    Some(Ok(Message::Text(text))) => self.handle_frame(&text, arrived_after).await,
                     Some(Ok(Message::Close(frame))) => Err(self.handle_close(frame.as_ref())),
                     Some(Ok(_)) => Ok(()),
                     Some(Err(error)) => Err(Disconnect::lost(format!("the connection broke: {error}"))),
                     None => Err(Disconnect::lost("the connection ended")),
                 }
+            }
+            () = ready(()), if !self.pauses.is_drained() => {
+                self.pauses.mark_drained();
+                Ok(())
             }
             // Checked after the socket: a frame that has arrived is handled before its deadline.
             () = sleep_until_some(ack_deadline) => {
@@ -80,7 +86,11 @@ impl<'a> GatewayConnection<'a> {
             () = sleep_until_some(self.start_deadline) => {
                 Err(Disconnect::lost("Discord did not start the session in time"))
             }
-            () = sleep(LOOK_EVERY) => self.look_for_pause().await,
+            () = sleep(LOOK_EVERY) => {
+                self.look_for_pause().await?;
+                self.pauses.mark_drained();
+                Ok(())
+            }
         }
     }
 
@@ -97,7 +107,7 @@ impl<'a> GatewayConnection<'a> {
         Ok(())
     }
 
-    async fn handle_frame(&mut self, text: &str) -> Result<(), Disconnect> {
+    async fn handle_frame(&mut self, text: &str, arrived_after: Duration) -> Result<(), Disconnect> {
         let frame: GatewayFrame<'_> = match serde_json::from_str(text) {
             Ok(frame) => frame,
             Err(error) => {
@@ -106,7 +116,7 @@ impl<'a> GatewayConnection<'a> {
             }
         };
         match frame.op {
-            op::DISPATCH => self.handle_dispatch(&frame).await,
+            op::DISPATCH => self.handle_dispatch(&frame, arrived_after).await,
             op::HEARTBEAT => self.send_heartbeat().await,
             op::HEARTBEAT_ACK => {
                 if let Some(heartbeat) = &mut self.heartbeat {
@@ -146,7 +156,11 @@ impl<'a> GatewayConnection<'a> {
         self.send(first_frame).await
     }
 
-    async fn handle_dispatch(&mut self, frame: &GatewayFrame<'_>) -> Result<(), Disconnect> {
+    async fn handle_dispatch(
+        &mut self,
+        frame: &GatewayFrame<'_>,
+        arrived_after: Duration,
+    ) -> Result<(), Disconnect> {
         if let (Some(session), Some(seq)) = (&mut self.session.resume_state, frame.s) {
             session.seq = seq;
         }
@@ -162,7 +176,7 @@ impl<'a> GatewayConnection<'a> {
             }
             kind if (self.session.options.filter)(kind, frame.data()) => {
                 tracing::debug!(kind, seq = frame.s, "an event passed the filter");
-                match decode(kind, frame.data(), self.pauses.looked_at()) {
+                match decode(kind, frame.data(), arrived_after) {
                     Ok(event) => self.deliver(event).await,
                     Err(error) => {
                         tracing::warn!(kind, %error, "an event could not be decoded and is lost");

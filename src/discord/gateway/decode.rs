@@ -11,9 +11,9 @@ use super::channel_event::decode_channel_event;
 use super::guild_event::decode_guild_event;
 use crate::discord::compat;
 
-/// `read_at`: the system's uptime when the frame was read.
-pub(super) fn decode(kind: &str, data: &str, read_at: Duration) -> Result<GatewayEvent, Error> {
-    let with_time = |event| GatewayEvent::Event { event: Box::new(event), read_at };
+/// `arrived_after`: the system's uptime before which the frame cannot have arrived.
+pub(super) fn decode(kind: &str, data: &str, arrived_after: Duration) -> Result<GatewayEvent, Error> {
+    let with_time = |event| GatewayEvent::Event { event: Box::new(event), arrived_after };
     if let Some(event) = decode_guild_event(kind, data) {
         return event.map(GatewayEvent::Guild);
     }

@@ -73,8 +73,8 @@ pub enum GatewayEvent {
     Resumed,
     /// This process was paused. Until [`Resumed`](Self::Resumed) or [`Disconnected`](Self::Disconnected), events may be old.
     Paused { lasted: Duration },
-    /// An event that passed the filter, and the system's [`uptime`](crate::common::uptime::uptime) when it was read.
-    Event { event: Box<Event>, read_at: Duration },
+    /// An event that passed the filter, and the system's [`uptime`](crate::common::uptime::uptime) before which it cannot have arrived.
+    Event { event: Box<Event>, arrived_after: Duration },
     /// An interaction that does not decode. Somebody waits for its answer.
     UnreadableInteraction(UnreadableInteraction),
     /// A message was edited.

@@ -16,18 +16,32 @@ const PAUSED_AFTER: Duration = Duration::from_secs(5);
 /// Notices pauses, and when the connection is believed again.
 pub(super) struct PauseDetector {
     looked_at: Duration,
+    /// When there was last nothing to read.
+    drained_at: Duration,
+    is_drained: bool,
     /// How many acknowledgements are missing until the connection is believed. Zero while it is.
     missing: u32,
 }
 
 impl PauseDetector {
     pub(super) fn start() -> Self {
-        Self { looked_at: uptime(), missing: 0 }
+        Self { looked_at: uptime(), drained_at: uptime(), is_drained: false, missing: 0 }
     }
 
-    /// The system's uptime at the last look.
-    pub(super) fn looked_at(&self) -> Duration {
-        self.looked_at
+    /// There is nothing to read now.
+    pub(super) fn mark_drained(&mut self) {
+        self.drained_at = uptime();
+        self.is_drained = true;
+    }
+
+    pub(super) fn is_drained(&self) -> bool {
+        self.is_drained
+    }
+
+    /// A message was read. Returns the system's uptime before which it cannot have arrived.
+    pub(super) fn mark_read(&mut self) -> Duration {
+        self.is_drained = false;
+        self.drained_at
     }
 
     /// Looks at the clock. Returns how long the process was paused since the last look, if it was.
@@ -59,7 +73,12 @@ mod tests {
 
     #[test]
     fn only_an_acknowledgement_of_the_heartbeat_after_a_pause_confirms_the_connection() {
-        let mut detector = PauseDetector { looked_at: Duration::ZERO, missing: 0 };
+        let mut detector = PauseDetector {
+            looked_at: Duration::ZERO,
+            drained_at: Duration::ZERO,
+            is_drained: true,
+            missing: 0,
+        };
         assert_eq!(detector.look_at(LOOK_EVERY), None);
         let lasted = Duration::from_mins(5);
         assert_eq!(detector.look_at(LOOK_EVERY + lasted), Some(lasted));
