@@ -12,15 +12,17 @@ use metrics::histogram;
 use serenity::builder::CreateInteractionResponse;
 use serenity::model::id::{ApplicationId, InteractionId};
 use tokio::sync::Mutex;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::warn;
 
 use super::api::interactions::ALREADY_ACKNOWLEDGED;
 use super::api::{ApiClient, ApiError, CallEffect, OwnMessage};
 use super::messages::body::MessageBody;
 
-/// Late enough that most answers need no deferral, early enough for a slow network.
+/// After the arrival. Late enough that most answers need no deferral, early enough for a slow network.
 const DEFER_AFTER: Duration = Duration::from_millis(1_300);
+/// How long an interaction that had to wait for its turn has at least, before it is deferred.
+const MIN_BEFORE_DEFERRAL: Duration = Duration::from_millis(600);
 /// After this time a first answer would arrive too late.
 const FIRST_ANSWER_TIMEOUT: Duration = Duration::from_millis(2_800);
 
@@ -45,7 +47,7 @@ pub struct InteractionReply {
     interaction: InteractionId,
     token: String,
     visibility: ReplyVisibility,
-    received: Instant,
+    arrived: Instant,
     state: Mutex<ReplyState>,
     is_answered_elsewhere: AtomicBool,
     /// The command whose time until the answer is measured.
@@ -77,13 +79,14 @@ enum ReplyState {
 }
 
 impl InteractionReply {
-    /// Starts the clock for an interaction that has just arrived, and defers it unless it is answered soon.
+    /// Defers the interaction unless it is answered soon after it arrived.
     pub fn start(
         api: ApiClient,
         application: ApplicationId,
         interaction: InteractionId,
         token: String,
         visibility: ReplyVisibility,
+        arrived: Instant,
     ) -> Arc<Self> {
         let reply = Arc::new(Self {
             api,
@@ -91,14 +94,15 @@ impl InteractionReply {
             interaction,
             token,
             visibility,
-            received: Instant::now(),
+            arrived,
             state: Mutex::new(ReplyState::Unanswered),
             is_answered_elsewhere: AtomicBool::new(false),
             measured_as: OnceLock::new(),
         });
         let weak_reply = Arc::downgrade(&reply);
+        let defer_at = (arrived + DEFER_AFTER).max(Instant::now() + MIN_BEFORE_DEFERRAL);
         tokio::spawn(async move {
-            sleep(DEFER_AFTER).await;
+            sleep_until(defer_at).await;
             if let Some(reply) = weak_reply.upgrade() {
                 // Boxed, because few replies are deferred, and otherwise each would hold two kilobytes for it.
                 Box::pin(reply.defer()).await;
@@ -174,7 +178,7 @@ impl InteractionReply {
         let was_answered = matches!(*state, ReplyState::Answered { .. });
         let sent = self.send_from(&mut state, body, is_ours).await;
         if let (false, Ok(_), Some(command)) = (was_answered, &sent, self.measured_as.get()) {
-            let seconds = self.received.elapsed().as_secs_f64();
+            let seconds = self.arrived.elapsed().as_secs_f64();
             histogram!("killgate_command_seconds", "command" => *command).record(seconds);
         }
         sent
@@ -326,7 +330,7 @@ impl InteractionReply {
 
     /// A client that gives up when Discord's 3 s are over.
     fn first_answer_client(&self) -> ApiClient {
-        let remaining = FIRST_ANSWER_TIMEOUT.saturating_sub(self.received.elapsed());
+        let remaining = FIRST_ANSWER_TIMEOUT.saturating_sub(self.arrived.elapsed());
         self.api.with_timeout(remaining)
     }
 }

@@ -109,12 +109,16 @@ struct Process {
 }
 
 impl Process {
+    fn current_settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.borrow())
+    }
+
     /// Stands by until this replica leads, and then runs the bot.
     async fn run_once(&self, mut stop: watch::Receiver<bool>) -> anyhow::Result<ReplicaExit> {
         logging::set_standby_metrics();
         // Also on a standby: a server may be out of connection slots when this replica takes over.
         let targets = target_pool::open_targets(self.settings.subscribe());
-        let settings = self.settings.borrow().clone();
+        let settings = self.current_settings();
         tokio::spawn(logging::run_upkeep(self.metrics.clone()));
         self.gateway.send_replace(DiscordStatus::Disconnected);
         self.health.send_replace(EngineHealth::default());
@@ -126,7 +130,7 @@ impl Process {
         };
         let held_ledger = match acquired {
             Err(error) if degraded::is_damage(&error) => {
-                degraded::report_until_stopped(error, &settings, &self.waiting, stop).await;
+                degraded::report_until_stopped(error, &self.current_settings(), &self.waiting, stop).await;
                 return Ok(ReplicaExit::Stopped);
             }
             acquired => acquired?,
@@ -149,7 +153,7 @@ impl Process {
             Ok(ReplicaExit::Stopped) => held_ledger.resign().await,
             Err(error) if degraded::is_damage(&error) => {
                 gauge!("killgate_active").set(0.0);
-                degraded::report_until_stopped(error, &settings, &self.waiting, stop).await;
+                degraded::report_until_stopped(error, &self.current_settings(), &self.waiting, stop).await;
                 // It was held until now, so that no other replica could append to it.
                 held_ledger.resign().await;
             }

@@ -344,7 +344,8 @@ impl<S: ConnectionSetup> ReconnectTask<S> {
         };
         if !is_known {
             let address = self.options.addresses();
-            tracing::warn!(target = self.name, address, error = unreachable.message, "not reachable");
+            let error = &unreachable.message;
+            tracing::warn!(target = self.name, address, failed_attempts, error, "not reachable");
         }
         self.status.send_replace(ConnectionStatus::Down(unreachable));
     }

@@ -7,6 +7,7 @@ use serenity::model::application::{
     ComponentInteraction, ComponentInteractionDataKind as Kind, ModalInteraction,
 };
 use serenity::model::channel::Message;
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::{FORM_TIMEOUT, InteractionHandler};
@@ -27,9 +28,9 @@ use crate::workflow::refusal::Refusal;
 
 impl InteractionHandler {
     /// Handles a pressed button or a menu selection.
-    pub(super) async fn handle_component(&self, component: ComponentInteraction) {
+    pub(super) async fn handle_component(&self, component: ComponentInteraction, arrived: Instant) {
         let channel = ChannelId(component.channel_id.get());
-        let reply = |visibility| self.start_reply(component.id, &component.token, visibility);
+        let reply = |visibility| self.start_reply(component.id, &component.token, visibility, arrived);
         let person = self.person_in_channel(
             component.guild_id,
             component.channel_id,
@@ -89,9 +90,9 @@ impl InteractionHandler {
     }
 
     /// Handles a submitted form.
-    pub(super) async fn handle_modal(&self, modal: ModalInteraction) {
+    pub(super) async fn handle_modal(&self, modal: ModalInteraction, arrived: Instant) {
         let channel = ChannelId(modal.channel_id.get());
-        let reply = |visibility| self.start_reply(modal.id, &modal.token, visibility);
+        let reply = |visibility| self.start_reply(modal.id, &modal.token, visibility, arrived);
         let person = self.person_in_channel(
             modal.guild_id,
             modal.channel_id,
