@@ -163,3 +163,36 @@ fn cell(text: &str) -> String {
     }
     safe
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::identity::Pid;
+    use crate::domain::outcome::Outcome;
+
+    #[test]
+    fn what_postgresql_said_is_quoted_for_the_request_and_for_each_session() {
+        let words = "ERROR 42501: permission denied";
+        let backend = BackendResolution {
+            pid: Pid::new(42).expect("a pid"),
+            outcome: Outcome::Refused,
+            elapsed: None,
+            signal_sent: Some(false),
+            detail: "PostgreSQL refused".to_owned(),
+            postgres: Some(words.to_owned()),
+        };
+        let section = result_section(&Resolution {
+            outcome: Outcome::Refused,
+            elapsed: None,
+            signal_sent: Some(false),
+            detail: "PostgreSQL refused".to_owned(),
+            postgres: Some(words.to_owned()),
+            waiters_released: None,
+            actor: None,
+            backends: vec![backend],
+        });
+        assert!(section.contains(&format!("- PostgreSQL: {words}\n")), "{section}");
+        let row = format!("| 42 | refused | no |  | PostgreSQL refused | {words} |\n");
+        assert!(section.contains(&row), "{section}");
+    }
+}

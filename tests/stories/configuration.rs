@@ -220,3 +220,14 @@ async fn a_ledger_is_kept_on_the_primary_although_a_standby_comes_first_in_its_u
     let records = keeper.query_one("select count(*) from killgate_ledger.record", &[]).await.unwrap();
     assert!(records.get::<_, i64>(0) >= 5, "on the primary");
 }
+
+/// Discord requires it for REST (Reference, "User Agent"). Its edge looks at the gateway's upgrade too.
+#[tokio::test]
+async fn every_call_and_the_gateways_upgrade_say_who_calls() {
+    let env = TestEnv::start().await;
+    let ours = format!("DiscordBot (killgate, {})", env!("CARGO_PKG_VERSION"));
+    let calls = env.sim.calls().into_iter().map(|call| call.user_agent);
+    let all: Vec<_> = calls.chain(env.sim.gateway().user_agents()).collect();
+    assert!(all.len() > 3, "{all:?}");
+    assert!(all.iter().all(|agent| agent.as_deref() == Some(&ours)), "{all:?}");
+}

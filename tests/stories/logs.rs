@@ -122,7 +122,8 @@ async fn the_log_begins_with_what_killgate_serves_and_names_an_absent_target_onc
     }
     let named = || {
         let log = env.log();
-        let is_named = |line: &&str| line.contains("not reachable") && line.contains("\"billing\"");
+        let address = format!("target=\"billing\" address=\"127.0.0.1:{port}\"");
+        let is_named = |line: &&str| line.contains("not reachable") && line.contains(&address);
         let number = log.lines().filter(is_named).count();
         (number > 0).then_some(number)
     };

@@ -3,7 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
-use discord_sim::{Cut, Fault};
+use discord_sim::{Cut, Fault, Message};
+use regex::Regex;
 use throwaway_postgres::{Cluster, SqlState, eventually};
 use tokio::net::TcpStream;
 use tokio::time::interval;
@@ -44,6 +45,32 @@ async fn an_open_request_follows_the_new_access() {
     env.react("ivy", &card, APPROVE);
     assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
     env.assert_outcome(1, &card, "terminated", "Terminated").await;
+}
+
+#[tokio::test]
+async fn open_requests_keep_their_number_of_approvals_and_their_expiry_and_follow_the_new_limits() {
+    let env = TestEnv::start().await;
+    let mut victim = env.sleeping_session().await;
+    let card = env.request_card("/terminate", victim.pid()).await;
+    let other = env.sleeping_session().await;
+    let other_card = env.request_card("/terminate", other.pid()).await;
+    let stricter = "[approval]\napprovals = 2\nexpires_after = \"1m\"\n[limits]\nsignals_per_hour = 1\n";
+    let expires_at = |card: &Message| {
+        let text = card.text();
+        Regex::new("<t:\\d+:R>").unwrap().find(&text).expect("when it expires").as_str().to_owned()
+    };
+    let before = expires_at(&other_card);
+    env.reload(|config| format!("{config}\n{stricter}"), RELOADED).await;
+    let new_victim = env.sleeping_session().await;
+    let new_card = env.request_card("/terminate", new_victim.pid()).await;
+    assert!(new_card.text().contains("of 2"), "{}", new_card.text());
+
+    env.react("ben", &card, APPROVE);
+    assert_eq!(victim.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
+    assert_eq!(expires_at(&other_card), before);
+    env.react("ben", &other_card, APPROVE);
+    assert_eq!(env.wait_for_finished(2).await["outcome"], "limited");
+    assert!(other.still_alive().await.unwrap());
 }
 
 #[tokio::test]

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::http::header::USER_AGENT;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
@@ -32,8 +33,11 @@ pub(crate) struct GatewayQuery {
 pub(crate) async fn upgrade(
     State(shared): State<Arc<SimState>>,
     Query(query): Query<GatewayQuery>,
+    headers: HeaderMap,
     socket: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
 ) -> Response {
+    let user_agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    shared.update(|world| world.gateway.user_agents.push(user_agent));
     let mode = shared.world().gateway.upgrades;
     match mode {
         UpgradeMode::Accept => {}

@@ -58,6 +58,8 @@ pub(crate) struct GatewaySessions {
     /// Whether interactions and reactions have few fields and odd values.
     pub(crate) is_minimal: bool,
     pub(crate) upgrades: UpgradeMode,
+    /// The `User-Agent` of each upgrade, where it had one.
+    pub(crate) user_agents: Vec<Option<String>>,
     pub(crate) identifies: u32,
     last_identify: Option<Instant>,
     sessions: HashMap<String, GatewaySession>,
@@ -82,6 +84,7 @@ impl GatewaySessions {
             copies: 1,
             is_minimal: false,
             upgrades: UpgradeMode::Accept,
+            user_agents: Vec::new(),
             identifies: 0,
             last_identify: None,
             sessions: HashMap::new(),

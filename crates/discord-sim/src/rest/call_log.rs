@@ -11,6 +11,7 @@ pub struct Call {
     /// Without `/api/v10`, such as `/channels/12/messages`.
     pub path: String,
     pub query: String,
+    pub user_agent: Option<String>,
     /// `Null` without a body.
     pub body: Value,
     /// The status of the response. `None` if none was sent.

@@ -38,6 +38,11 @@ pub(crate) async fn receive(
         method: method.clone(),
         path: path.clone(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
+        user_agent: parts
+            .headers
+            .get(header::USER_AGENT)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned),
         body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
         status: None,
         at,

@@ -25,6 +25,11 @@ impl<'a> GatewayControl<'a> {
         self.shared.world().gateway.connections()
     }
 
+    /// The `User-Agent` of each attempt to connect, where it had one.
+    pub fn user_agents(&self) -> Vec<Option<String>> {
+        self.shared.world().gateway.user_agents.clone()
+    }
+
     /// Whether the bot has a session on an open connection.
     pub fn has_the_bot(&self) -> bool {
         self.shared.world().gateway.is_connected()
