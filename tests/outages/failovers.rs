@@ -8,7 +8,7 @@ use crate::environment::{BotConfig, LedgerKind, TestEnv, wait_until_ready, wait_
 use crate::proxy::{Direction, Proxy};
 use crate::random_delays::RandomDelays;
 use crate::verification::verify;
-use crate::workload::run_during;
+use crate::workload::{all_results, run_during};
 
 /// `KILLGATE_FAILOVERS` overrides this.
 const FAILOVERS: usize = 4;
@@ -41,7 +41,7 @@ async fn failovers_by_kill_and_pause_with_a_slow_target_neither_lose_nor_duplica
     let failovers_done = async {
         let mut times = Vec::new();
         for number in 0..failovers {
-            delays.next(&env.sim).await;
+            delays.next(&env.sim, all_results(&env)).await;
             let by_kill = number.is_multiple_of(2);
             active.signal(if by_kill { "KILL" } else { "STOP" }).await;
             let began = Instant::now();

@@ -32,7 +32,7 @@ async fn a_hundred_kills_neither_lose_nor_duplicate_anything() {
         let mut kills = 0;
         // On a busy machine, less is done between two kills.
         while kills < KILLS || all_results(&env) < MIN_RESULTS {
-            delays.next(&env.sim).await;
+            delays.next(&env.sim, all_results(&env)).await;
             bot.kill().await;
             bot = env.bot(&config);
             kills += 1;

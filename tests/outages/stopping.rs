@@ -171,7 +171,7 @@ async fn sigterm_with_a_locked_ledger_stops_in_time() {
     assert!(refused.text().starts_with(words), "{}", refused.text());
     bot.wait_for_readyz(503, "another program keeps it locked").await;
 
-    // Each of these also waits for the lock, one after the other.
+    // These wait for the lock too.
     let _requests = join_all((0..20).map(|_| bot.send_request("/readyz"))).await;
     assert!(bot.stop("with a locked ledger").await.success());
     assert!(victim.still_alive().await.expect("asked"));
