@@ -93,12 +93,17 @@ pub async fn request_card(env: &TestEnv, victim: &Victim, command: &str) -> Mess
 pub async fn request_card_of_list(env: &TestEnv, victims: &[Victim], command: &str) -> Message {
     let victim = &victims[0];
     let also: Vec<_> = victims[1..].iter().map(|victim| victim.pid().to_string()).collect();
+    // An earlier card may be about another session with the same pid.
+    let earlier = env.incident().messages().last().map(Message::id);
     loop {
         let typed = env.person("ana").in_channel(&env.incident()).types(command).option("pid", victim.pid());
         let typed = if also.is_empty() { typed } else { typed.option("also", also.join(" ")) };
         // Fails until the bot has registered its commands for the first time.
         let _ = typed.send_off();
-        let find = || if also.is_empty() { card_about(env, victim.pid()) } else { newest_open_card(env) };
+        let find = || {
+            let found = if also.is_empty() { card_about(env, victim.pid()) } else { newest_open_card(env) };
+            found.filter(|card| Some(card.id()) > earlier)
+        };
         if let Some(card) = poll(ASK_AGAIN, find).await {
             return card;
         }
@@ -117,7 +122,6 @@ fn card_about(env: &TestEnv, pid: i32) -> Option<Message> {
         is_card(message)
             && message.card().title().split(|c: char| !c.is_ascii_digit()).any(|word| word == pid)
     };
-    // A pid may be reused during a long test, so take the newest card.
     env.incident().messages().into_iter().rev().find(is_about)
 }
 
