@@ -21,8 +21,9 @@ use super::messages::body::MessageBody;
 
 /// After the arrival. Late enough that most answers need no deferral, early enough for a slow network.
 const DEFER_AFTER: Duration = Duration::from_millis(1_300);
-/// How long an interaction that had to wait for its turn has at least, before it is deferred.
+/// How long an interaction that had to wait for its turn has before it is deferred, but not beyond the second time after its arrival.
 const MIN_BEFORE_DEFERRAL: Duration = Duration::from_millis(600);
+const DEFER_BEFORE: Duration = Duration::from_secs(2);
 /// After this time a first answer would arrive too late.
 const FIRST_ANSWER_TIMEOUT: Duration = Duration::from_millis(2_800);
 
@@ -100,7 +101,8 @@ impl InteractionReply {
             measured_as: OnceLock::new(),
         });
         let weak_reply = Arc::downgrade(&reply);
-        let defer_at = (arrived + DEFER_AFTER).max(Instant::now() + MIN_BEFORE_DEFERRAL);
+        let at_least = (Instant::now() + MIN_BEFORE_DEFERRAL).min(arrived + DEFER_BEFORE);
+        let defer_at = (arrived + DEFER_AFTER).max(at_least);
         tokio::spawn(async move {
             sleep_until(defer_at).await;
             if let Some(reply) = weak_reply.upgrade() {

@@ -47,7 +47,9 @@ impl Engine {
             EngineInput::EventsInterrupted => self.is_hearing = false,
             // All reactions are read when the ledger works again.
             EngineInput::EventsRestored { .. } => self.is_hearing = true,
-            EngineInput::CaughtUp { until } => self.turns.catch_up(until),
+            EngineInput::Marker { sent_at } => {
+                self.turns.note_marker(sent_at, self.clock.now());
+            }
             EngineInput::TargetObserved { target, .. } => {
                 self.observing.remove(&target);
             }
@@ -81,7 +83,7 @@ impl Engine {
             EngineInput::EventsInterrupted => self.events_interrupted(),
             EngineInput::EventsRestored { is_complete } => self.events_restored(is_complete),
             EngineInput::EventsMissed => self.read_all_reactions(),
-            EngineInput::CaughtUp { until } => self.caught_up(until),
+            EngineInput::Marker { sent_at } => self.marker_arrived(sent_at),
             EngineInput::EventsMissedIn { channels } => self.read_reactions_in(&channels),
             EngineInput::Stop => self.is_stopping = true,
             EngineInput::CardPosted { request, message, is_answer } => {
@@ -217,7 +219,8 @@ impl Engine {
             waiters: open.known_waiters(),
         };
         let inputs = self.inputs.clone();
-        let lease = DecisionLease::new(Arc::clone(&self.ledger), Arc::clone(&self.clock), self.turns.began);
+        let lease =
+            DecisionLease::new(Arc::clone(&self.ledger), Arc::clone(&self.clock), self.turns.handled_until);
         let executing = async move {
             let resolution = match &target {
                 Some(TargetWithPolicy { target, policy }) => {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{Instrument, error, info, warn};
 
 use super::card_publisher::CardPublisher;
@@ -21,7 +21,7 @@ use super::ledger_alerts::LedgerAlerts;
 use super::log;
 use super::monitor::OBSERVE_EVERY;
 use super::open_request::{ChannelLook, OpenRequest};
-use super::pauses::EngineTurns;
+use super::pauses::{EngineTurns, LOOK_EVERY};
 use super::ports::{CardContent, ChannelAlert, Clock, IncidentChannel, Ledger, LedgerError, Responder};
 use super::reaction_reader::{ReadLimit, Reader};
 use super::resume::InterruptedExecution;
@@ -193,6 +193,7 @@ impl Engine {
                     self.begin_turn();
                     self.handle(input).await
                 }
+                () = sleep(LOOK_EVERY) => Ok(()),
             };
             self.end_turn();
             match handled {

@@ -50,8 +50,8 @@ pub enum EngineInput {
     /// Events are reported again. If `is_complete`, all that happened meanwhile was reported, in its order. Otherwise the
     /// reactions on open cards must be read.
     EventsRestored { is_complete: bool },
-    /// Everything that was sent to the engine before this time was handled.
-    CaughtUp { until: Timestamp },
+    /// Everything that was sent to the engine before this one is handled.
+    Marker { sent_at: Timestamp },
     /// People may have done something that was not reported, because the bot could not see it. The reactions on open cards
     /// must be read.
     EventsMissed,

@@ -17,24 +17,29 @@ use super::input::EngineInput;
 use super::ports::{Clock, Lease, Ledger, LedgerError};
 use crate::domain::timestamp::Timestamp;
 
-/// How old an input may be. Longer than the engine waits between two turns ([`OBSERVE_EVERY`](super::monitor::OBSERVE_EVERY)), and much
-/// shorter than Discord keeps a session that sends no heartbeats (41 s).
+/// How old an input may be. Much shorter than Discord keeps a session that sends no heartbeats (41 s).
 const MAX_AGE: Duration = Duration::from_secs(5);
 
-/// How long after the decision it may be signalled. A ledger that answers at all is faster.
+/// How often the engine has a turn at least.
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How old inputs may be before a marker shows how old they are. Longer than the engine waits between two turns.
+const MARKER_AFTER: Duration = Duration::from_secs(2);
+
+/// How old a decision's input may be when it is signalled. A ledger that answers at all is faster.
 const DECISION_LASTS: Duration = Duration::from_secs(15);
 
-/// The ledger's lease, but no longer than a decision lasts: if the process was paused since the turn of that decision began, people may
-/// have changed their minds.
+/// The ledger's lease, but no longer than a decision lasts: if the process was paused meanwhile, people may have changed their minds.
 pub(super) struct DecisionLease {
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
-    decided_at: Timestamp,
+    /// The input of the decision is not older.
+    from: Timestamp,
 }
 
 impl DecisionLease {
-    pub(super) fn new(ledger: Arc<dyn Ledger>, clock: Arc<dyn Clock>, decided_at: Timestamp) -> Self {
-        Self { ledger, clock, decided_at }
+    pub(super) fn new(ledger: Arc<dyn Ledger>, clock: Arc<dyn Clock>, from: Timestamp) -> Self {
+        Self { ledger, clock, from }
     }
 }
 
@@ -42,45 +47,59 @@ impl DecisionLease {
 impl Lease for DecisionLease {
     async fn confirm_lease(&self) -> Result<Option<Duration>, LedgerError> {
         let lease = self.ledger.confirm_lease().await?;
-        let left = DECISION_LASTS.saturating_sub(self.clock.now().duration_since(self.decided_at));
+        let left = DECISION_LASTS.saturating_sub(self.clock.now().duration_since(self.from));
         Ok(Some(lease.map_or(left, |lease| lease.min(left))))
     }
 }
 
 /// How far the engine is behind.
 pub(super) struct EngineTurns {
-    /// When the current turn began.
-    pub(super) began: Timestamp,
     /// Everything that was sent to the engine before this time is handled.
-    handled_until: Timestamp,
-    /// Whether a [`CaughtUp`](EngineInput::CaughtUp) is on its way. Nothing is executed before it is handled.
-    pub(super) is_catching_up: bool,
+    pub(super) handled_until: Timestamp,
+    /// Whether an input may be too old. Nothing is executed meanwhile.
+    pub(super) is_behind: bool,
+    /// Whether a [`Marker`](EngineInput::Marker) is on its way.
+    is_marker_sent: bool,
 }
 
 impl EngineTurns {
     pub(super) fn begin(now: Timestamp) -> Self {
-        Self { began: now, handled_until: now, is_catching_up: false }
+        Self { handled_until: now, is_behind: false, is_marker_sent: false }
+    }
+
+    fn age(&self, now: Timestamp) -> Duration {
+        now.duration_since(self.handled_until)
     }
 
     /// Returns how old inputs may be, if that is too old and was not noticed yet.
     fn look(&mut self, now: Timestamp) -> Option<Duration> {
-        let age = now.duration_since(self.handled_until);
-        let is_news = age > MAX_AGE && !self.is_catching_up;
-        self.is_catching_up |= is_news;
+        let age = self.age(now);
+        let is_news = age > MAX_AGE && !self.is_behind;
+        self.is_behind |= is_news;
         is_news.then_some(age)
     }
 
-    pub(super) fn catch_up(&mut self, until: Timestamp) {
-        self.is_catching_up = false;
-        self.handled_until = self.handled_until.max(until);
+    /// Whether a marker is to be sent now.
+    fn needs_marker(&mut self, now: Timestamp) -> bool {
+        let needs = !self.is_marker_sent && (self.is_behind || self.age(now) > MARKER_AFTER);
+        self.is_marker_sent |= needs;
+        needs
+    }
+
+    /// The marker arrived. Returns whether the engine was behind and is no longer.
+    pub(super) fn note_marker(&mut self, sent_at: Timestamp, now: Timestamp) -> bool {
+        self.is_marker_sent = false;
+        self.handled_until = self.handled_until.max(sent_at);
+        let has_caught_up = self.is_behind && self.age(now) <= MAX_AGE;
+        self.is_behind &= !has_caught_up;
+        has_caught_up
     }
 }
 
 impl Engine {
     /// Called before what is decided.
     pub(super) fn begin_turn(&mut self) {
-        self.turns.began = self.clock.now();
-        self.look_how_far_behind(self.turns.began);
+        self.look_how_far_behind(self.clock.now());
     }
 
     pub(super) fn end_turn(&mut self) {
@@ -90,26 +109,34 @@ impl Engine {
         if self.queue.is_empty() {
             self.turns.handled_until = now;
         }
+    }
+
+    fn look_how_far_behind(&mut self, now: Timestamp) {
         self.health.send_if_modified(|health| {
             health.last_turn = Some(Instant::now());
             false
         });
+        // Meanwhile nothing is decided. All reactions are read afterwards.
+        if self.is_ledger_failing {
+            return;
+        }
+        if let Some(age) = self.turns.look(now) {
+            warn!(
+                seconds = age.as_secs(),
+                "the process was paused, or the ledger held it up; the reactions on open cards are read again"
+            );
+        }
+        if self.turns.needs_marker(now) {
+            let inputs = self.inputs.clone();
+            // A task of its own, because the queue may be full. The engine is gone only when the process ends.
+            self.tasks.spawn(async move { drop(inputs.send(EngineInput::Marker { sent_at: now }).await) });
+        }
     }
 
-    fn look_how_far_behind(&mut self, now: Timestamp) {
-        let Some(behind) = self.turns.look(now) else { return };
-        warn!(
-            seconds = behind.as_secs(),
-            "the process was paused, or the ledger held it up; the reactions on open cards are read again"
-        );
-        let inputs = self.inputs.clone();
-        // A task of its own, because the queue may be full. The engine is gone only when the process ends.
-        self.tasks.spawn(async move { drop(inputs.send(EngineInput::CaughtUp { until: now }).await) });
-    }
-
-    pub(super) fn caught_up(&mut self, until: Timestamp) {
-        self.turns.catch_up(until);
-        self.read_all_reactions();
+    pub(super) fn marker_arrived(&mut self, sent_at: Timestamp) {
+        if self.turns.note_marker(sent_at, self.clock.now()) {
+            self.read_all_reactions();
+        }
     }
 }
 
@@ -117,16 +144,30 @@ impl Engine {
 mod tests {
     use super::*;
 
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(seconds * 1_000_000)
+    }
+
     #[test]
-    fn it_is_behind_while_an_input_may_be_too_old_and_says_so_once() {
-        let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
+    fn the_engine_is_behind_until_a_marker_arrives_that_is_not_too_old() {
         let mut turns = EngineTurns::begin(at(0));
         assert_eq!(turns.look(at(5)), None);
         assert_eq!(turns.look(at(6)), Some(Duration::from_secs(6)));
-        assert_eq!(turns.look(at(60)), None, "it is catching up");
-        turns.catch_up(at(6));
-        assert_eq!(turns.look(at(60)), Some(Duration::from_secs(54)), "what was sent later is old too");
-        turns.catch_up(at(60));
-        assert_eq!(turns.look(at(65)), None);
+        assert_eq!(turns.look(at(60)), None, "it was said before");
+        assert!(!turns.note_marker(at(6), at(60)), "what was sent later is old too");
+        assert!(turns.is_behind && turns.needs_marker(at(60)));
+        assert!(turns.note_marker(at(60), at(65)));
+        assert!(!turns.is_behind);
+    }
+
+    #[test]
+    fn a_queue_that_is_never_empty_is_no_reason_to_be_behind_if_markers_arrive_in_time() {
+        let mut turns = EngineTurns::begin(at(0));
+        assert!(!turns.needs_marker(at(2)));
+        for second in (3..60).step_by(3) {
+            assert!(turns.needs_marker(at(second)) && !turns.needs_marker(at(second)), "one at a time");
+            assert!(!turns.note_marker(at(second), at(second + 1)));
+            assert_eq!(turns.look(at(second + 1)), None);
+        }
     }
 }

@@ -45,7 +45,10 @@ impl Engine {
     pub(super) fn approval_held_up(&mut self, card: MessageRef) {
         match self.find_by_card(card) {
             Some(id) => self.read_reactions(id),
-            None => self.remember_early_event(card),
+            None => {
+                self.remember_early_event(card);
+                self.unknown_cards.note(card);
+            }
         }
     }
 
@@ -268,7 +271,7 @@ impl Engine {
     /// the restart. Approvals count meanwhile, but nothing is executed on them.
     pub(super) fn may_miss_reactions(&self, id: RequestId) -> bool {
         let has_unread = self.open_requests.get(&id).is_some_and(|open| open.reads.has_unread());
-        has_unread || !self.is_hearing || self.turns.is_catching_up || self.is_stopping
+        has_unread || !self.is_hearing || self.turns.is_behind || self.is_stopping
     }
 
     pub(super) fn reaction_fetch_failed(&mut self, id: RequestId, read: u64, why: String) {

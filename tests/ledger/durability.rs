@@ -68,7 +68,12 @@ async fn assert_all_there(ledger: &Path, acknowledged: &BTreeMap<u64, u64>) {
 #[ignore = "runs in a process of its own, which another test kills"]
 async fn child_process_that_appends_until_it_is_killed() {
     let ledger = own_ledger();
-    let next = ledger.load_pending(at(0)).await.expect("recalled").next_id.0;
+    // A machine that is very busy may not answer within the ledger's own time limit.
+    let next = loop {
+        if let Ok(pending) = ledger.load_pending(at(0)).await {
+            break pending.next_id.0;
+        }
+    };
     let mut tasks = tokio::task::JoinSet::new();
     for lane in 0..4 {
         let ledger = Arc::clone(&ledger);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::watch;
+use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -76,7 +77,10 @@ impl<'a> GatewayConnection<'a> {
                 }
             }
             () = ready(()), if !self.pauses.is_drained() => {
-                self.pauses.mark_drained();
+                // Without budget, tokio does not look whether there is something to read.
+                if has_budget_remaining() {
+                    self.pauses.mark_drained();
+                }
                 Ok(())
             }
             // Checked after the socket: a frame that has arrived is handled before its deadline.
