@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 
 use bot::{Bot, TOKEN, short_timeouts};
 use discord::{Discord, LIMIT, Wire};
-use killgate::discord::gateway::{GatewayError, GatewayTimeouts};
+use killgate::common::uptime::uptime;
+use killgate::discord::gateway::{GatewayError, GatewayEvent, GatewayTimeouts};
 use killgate::discord::https_proxy::HttpsProxy;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -65,6 +66,23 @@ async fn ten_thousand_events_arrive_in_order_at_a_slow_consumer() {
             tokio::time::sleep(too_long_for_one).await;
         }
         assert_eq!(bot.next_event().await, format!("reaction on {}", 1000 + n));
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_waited_in_the_socket_is_as_old_as_the_last_time_that_nothing_waited_there() {
+    let discord = Discord::start().await;
+    let (mut bot, wire) = start_session(&discord).await;
+    for n in 0..1_000 {
+        wire.reaction(2 + n, 1000 + n);
+    }
+    // Nobody receives, so most of them stay in the socket.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let received_at = uptime();
+    for _ in 0..1_000 {
+        let event = timeout(LIMIT, bot.events.recv()).await.expect("an event").expect("not the end");
+        let GatewayEvent::Event { arrived_after, .. } = event else { panic!("{event:?}") };
+        assert!(arrived_after < received_at, "{arrived_after:?}, received at {received_at:?}");
     }
 }
 
