@@ -21,7 +21,7 @@ use super::messages::body::MessageBody;
 
 /// After the arrival. Late enough that most answers need no deferral, early enough for a slow network.
 const DEFER_AFTER: Duration = Duration::from_millis(1_300);
-/// How long an interaction that had to wait for its turn has before it is deferred, but not beyond the second time after its arrival.
+/// How long an interaction that had to wait for its turn has before it is deferred, but never later than `DEFER_BEFORE` after its arrival.
 const MIN_BEFORE_DEFERRAL: Duration = Duration::from_millis(600);
 const DEFER_BEFORE: Duration = Duration::from_secs(2);
 /// After this time a first answer would arrive too late.

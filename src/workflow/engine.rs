@@ -195,7 +195,6 @@ impl Engine {
                 }
                 () = sleep(LOOK_EVERY) => Ok(()),
             };
-            self.end_turn();
             match handled {
                 Ok(()) => {}
                 Err(fatal @ (LedgerError::Deposed | LedgerError::Corrupt { .. })) => {
@@ -209,6 +208,7 @@ impl Engine {
                     }
                 }
             }
+            self.end_turn();
             if self.is_stopping {
                 stop_by = stop_by.or_else(|| Some(Instant::now() + STOP_WITHIN));
                 if self.is_idle() {
@@ -283,6 +283,7 @@ impl Engine {
         self.read_all_reactions();
         // An input that fails again is deferred again.
         while let Some(input) = self.deferred.pop_front() {
+            self.begin_turn();
             self.handle(input).await?;
         }
         Ok(())

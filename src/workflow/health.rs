@@ -12,7 +12,7 @@ use crate::domain::ids::RequestId;
 /// How long `/readyz` reports another process after it was last seen.
 const UNHEALTHY_FOR: Duration = Duration::from_mins(10);
 
-/// How long the engine may take for one turn before `/readyz` reports it. A slow ledger takes 10 s.
+/// How long the engine may take for one turn, or be behind, before `/readyz` reports it. A slow ledger takes 10 s.
 const STUCK_AFTER: Duration = Duration::from_secs(20);
 
 /// What keeps requests from being decided, as far as the engine knows.
@@ -22,11 +22,18 @@ pub struct EngineHealth {
     pub another_process: Option<Instant>,
     /// When the engine last had its turn; `None` before the first one.
     pub last_turn: Option<Instant>,
+    /// Since when the engine has been behind.
+    pub behind_since: Option<Instant>,
     /// The requests on whose cards reactions cannot be read, and why.
     pub unreadable: BTreeMap<RequestId, String>,
 }
 
 impl EngineHealth {
+    pub(super) fn note_turn(&mut self, now: Instant, is_behind: bool) {
+        self.last_turn = Some(now);
+        self.behind_since = is_behind.then(|| self.behind_since.unwrap_or(now));
+    }
+
     pub fn problems(&self, now: Instant) -> Vec<String> {
         let stuck = self.last_turn.map(|turn| now - turn).filter(|since| *since > STUCK_AFTER);
         let stuck = stuck.map(|since| {
@@ -36,12 +43,16 @@ impl EngineHealth {
                 since.as_secs()
             )
         });
+        let behind = self.behind_since.filter(|since| now - *since > STUCK_AFTER).map(|_| {
+            "killgate is behind with what people do, and executes nothing: its ledger is slow, or its machine is overloaded".to_owned()
+        });
         let another_process = self.another_process.filter(|seen| now - *seen < UNHEALTHY_FOR);
         let another_process = another_process.map(|_| {
             "another process acts with the same bot token and another ledger: stop one of the two".to_owned()
         });
         stuck
             .into_iter()
+            .chain(behind)
             .chain(another_process)
             .chain(self.unreadable.iter().map(|(request, why)| {
                 format!("the reactions on request #{request} cannot be read, so it is not executed: {why}")
@@ -108,5 +119,19 @@ mod tests {
         assert!(health.problems(turn + STUCK_AFTER).is_empty());
         let problems = health.problems(turn + Duration::from_secs(21));
         assert!(problems[0].starts_with("killgate has done nothing for 21 s:"), "{problems:?}");
+    }
+
+    #[test]
+    fn an_engine_that_stays_behind_is_reported_until_it_has_caught_up() {
+        let began = Instant::now();
+        let mut health = EngineHealth::default();
+        for second in 0..=21 {
+            assert!(health.problems(began + Duration::from_secs(second)).is_empty());
+            health.note_turn(began + Duration::from_secs(second), true);
+        }
+        let now = began + Duration::from_secs(21);
+        assert!(health.problems(now)[0].starts_with("killgate is behind"), "{:?}", health.problems(now));
+        health.note_turn(now, false);
+        assert!(health.problems(now).is_empty());
     }
 }

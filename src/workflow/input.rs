@@ -50,7 +50,7 @@ pub enum EngineInput {
     /// Events are reported again. If `is_complete`, all that happened meanwhile was reported, in its order. Otherwise the
     /// reactions on open cards must be read.
     EventsRestored { is_complete: bool },
-    /// Everything that was sent to the engine before this one is handled.
+    /// Everything that was sent to the engine before this one is handled. `sent_at` was read before it was queued.
     Marker { sent_at: Timestamp },
     /// People may have done something that was not reported, because the bot could not see it. The reactions on open cards
     /// must be read.

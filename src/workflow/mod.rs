@@ -12,7 +12,7 @@
 //! | `store` | the requests in memory: a fold of the ledger |
 //! | `open_request` | what is kept about one request besides what the ledger says |
 //! | `another_process` | what the engine does when another process acts with the same token |
-//! | `pauses` | notices that the engine did not run for a while |
+//! | `pauses` | notices that the engine is behind |
 //! | `health`, `ledger_alerts` | what keeps requests from being decided; when people are told that the ledger fails |
 //! | `creation` | turns a command into a request, or refuses it |
 //! | `reactions`, `card_search` | what people do to cards; which card a message is |

@@ -1,8 +1,8 @@
 //! Notices that the engine is behind: the process was stopped (SIGSTOP, `docker pause`), its machine slept, or a slow ledger held it up,
 //! in one turn or in many.
 //!
-//! What waits in the queue then may be old: people may have taken back an approval since, or denied. So nothing is executed until the
-//! queue as it was then is handled, and the reactions are read after that. Old events that wait in the connection to Discord are the
+//! What waits in the queue then may be old: people may have taken back an approval since, or denied. So nothing is executed until a
+//! marker comes through the queue in time, and the reactions are read after that. Old events that wait in the connection to Discord are the
 //! gateway's concern.
 
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::time::Instant;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::engine::Engine;
 use super::input::EngineInput;
@@ -23,7 +23,8 @@ const MAX_AGE: Duration = Duration::from_secs(5);
 /// How often the engine has a turn at least.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// How old inputs may be before a marker shows how old they are. Longer than the engine waits between two turns.
+/// How old inputs may be before a marker shows how old they are, and how old the marker may be that ends a delay. Longer than the longest
+/// wait between turns.
 const MARKER_AFTER: Duration = Duration::from_secs(2);
 
 /// How old a decision's input may be when it is signalled. A ledger that answers at all is faster.
@@ -33,13 +34,13 @@ const DECISION_LASTS: Duration = Duration::from_secs(15);
 pub(super) struct DecisionLease {
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
-    /// The input of the decision is not older.
-    from: Timestamp,
+    /// The decision's input was sent after this time.
+    input_sent_after: Timestamp,
 }
 
 impl DecisionLease {
-    pub(super) fn new(ledger: Arc<dyn Ledger>, clock: Arc<dyn Clock>, from: Timestamp) -> Self {
-        Self { ledger, clock, from }
+    pub(super) fn new(ledger: Arc<dyn Ledger>, clock: Arc<dyn Clock>, input_sent_after: Timestamp) -> Self {
+        Self { ledger, clock, input_sent_after }
     }
 }
 
@@ -47,7 +48,7 @@ impl DecisionLease {
 impl Lease for DecisionLease {
     async fn confirm_lease(&self) -> Result<Option<Duration>, LedgerError> {
         let lease = self.ledger.confirm_lease().await?;
-        let left = DECISION_LASTS.saturating_sub(self.clock.now().duration_since(self.from));
+        let left = DECISION_LASTS.saturating_sub(self.clock.now().duration_since(self.input_sent_after));
         Ok(Some(lease.map_or(left, |lease| lease.min(left))))
     }
 }
@@ -90,7 +91,8 @@ impl EngineTurns {
     pub(super) fn note_marker(&mut self, sent_at: Timestamp, now: Timestamp) -> bool {
         self.is_marker_sent = false;
         self.handled_until = self.handled_until.max(sent_at);
-        let has_caught_up = self.is_behind && self.age(now) <= MAX_AGE;
+        // Well below the limit, so that the reads that follow are not in vain.
+        let has_caught_up = self.is_behind && self.age(now) <= MARKER_AFTER;
         self.is_behind &= !has_caught_up;
         has_caught_up
     }
@@ -112,8 +114,9 @@ impl Engine {
     }
 
     fn look_how_far_behind(&mut self, now: Timestamp) {
+        let is_behind = self.turns.is_behind;
         self.health.send_if_modified(|health| {
-            health.last_turn = Some(Instant::now());
+            health.note_turn(Instant::now(), is_behind);
             false
         });
         // Meanwhile nothing is decided. All reactions are read afterwards.
@@ -123,7 +126,8 @@ impl Engine {
         if let Some(age) = self.turns.look(now) {
             warn!(
                 seconds = age.as_secs(),
-                "the process was paused, or the ledger held it up; the reactions on open cards are read again"
+                "killgate is behind: the process was paused, the ledger is slow, or the machine is overloaded. It executes nothing until it has \
+                 caught up and read the reactions again"
             );
         }
         if self.turns.needs_marker(now) {
@@ -135,6 +139,7 @@ impl Engine {
 
     pub(super) fn marker_arrived(&mut self, sent_at: Timestamp) {
         if self.turns.note_marker(sent_at, self.clock.now()) {
+            info!("killgate has caught up");
             self.read_all_reactions();
         }
     }
@@ -156,7 +161,11 @@ mod tests {
         assert_eq!(turns.look(at(60)), None, "it was said before");
         assert!(!turns.note_marker(at(6), at(60)), "what was sent later is old too");
         assert!(turns.is_behind && turns.needs_marker(at(60)));
-        assert!(turns.note_marker(at(60), at(65)));
+        assert!(
+            !turns.note_marker(at(60), at(63)),
+            "by the time that reactions are read, it may be behind again"
+        );
+        assert!(turns.note_marker(at(63), at(65)));
         assert!(!turns.is_behind);
     }
 
