@@ -67,7 +67,7 @@ impl EventHandler {
                 }
                 GatewayEvent::Lost => self.engine.send(EngineInput::EventsMissed).await,
                 GatewayEvent::Event { event, arrived_after } => {
-                    self.handle_event(*event, arrived_after).await
+                    self.handle_event(*event, arrived_after).await;
                 }
                 GatewayEvent::UnreadableInteraction(interaction) => {
                     self.interactions.refuse_unreadable(interaction);

@@ -43,13 +43,12 @@ impl Engine {
 
     /// What is on the card now is read.
     pub(super) fn approval_held_up(&mut self, card: MessageRef) {
-        match self.find_by_card(card) {
-            Some(id) => self.read_reactions(id),
-            None => {
-                self.remember_early_event(card);
-                self.unknown_cards.note(card);
-            }
-        }
+        let Some(id) = self.find_by_card(card) else {
+            self.remember_early_event(card);
+            self.unknown_cards.note(card);
+            return;
+        };
+        self.read_reactions(id);
     }
 
     pub(super) async fn reacting_member_fetched(
