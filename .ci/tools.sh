@@ -226,3 +226,20 @@ fetch_peers() {
         fi
     fi
 }
+
+need_nextest() {
+    local nextest
+    cargo nextest --version >/dev/null 2>&1 && return
+    nextest=$(prebuilt cargo-nextest) || die "this needs cargo-nextest: install it (https://nexte.st), or pip to fetch it"
+    PATH=$PWD/${nextest%/*}:$PATH
+}
+
+want_test_tools() {
+    want_browser
+    want_faketime
+    want_pgbouncer
+    want_sqlite
+    want_mounts
+    want_pids
+    want_discord_py
+}
