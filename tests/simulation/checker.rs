@@ -185,8 +185,8 @@ impl Checker {
 
     fn weigh(&mut self, noted: &Noted) -> Verdict {
         let fact = &noted.fact;
-        if let Fact::Edited { message, .. } = fact {
-            self.objections.allow_edit(*message)?;
+        if let Fact::Edited { message, by, .. } = fact {
+            self.objections.allow_edit(*message, *by)?;
         }
         self.votes.learn(noted);
         self.objections.learn(fact);

@@ -1,6 +1,6 @@
 //! What stands against an execution: denials, and cards that another process has taken over.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 
 use killgate::domain::ids::{MessageId, UserId};
 use killgate::workflow::ports::Vote;
@@ -8,7 +8,7 @@ use killgate::workflow::ports::Vote;
 use super::heard::Hearers;
 use super::{Invariant, Verdict, Violation};
 use crate::world::cast::ROBOT;
-use crate::world::facts::Fact;
+use crate::world::facts::{Fact, Publisher};
 
 /// A denying reaction, until it is taken back.
 struct Denial {
@@ -23,8 +23,9 @@ struct Denial {
 pub struct Objections {
     denials: BTreeMap<u64, Denial>,
     taken_over: BTreeMap<MessageId, TakeOver>,
-    /// The cards whose mark was read since they were edited last.
-    looked_at: BTreeSet<MessageId>,
+    /// Who found which card to be this process's own when they last looked, and has not edited it since. Their edit may be on its
+    /// way when another process takes the card over. Discord knows no edit on a condition, so nobody can call it back.
+    may_edit: HashSet<(MessageId, Publisher)>,
 }
 
 /// Another process has put its own card into a message.
@@ -36,9 +37,6 @@ struct TakeOver {
     readers: Hearers,
     /// The message bears the mark of its request again, so that whoever reads it does not notice.
     is_undone: bool,
-    /// The bot had read its own mark, and may have sent an edit after that. Discord knows no edit on a condition, so nobody can
-    /// call it back. The same is true of a deferral that both fill in.
-    is_edit_on_its_way: bool,
 }
 
 impl Objections {
@@ -68,19 +66,18 @@ impl Objections {
                 visible.for_each(|taken| taken.readers.tell(*epoch));
             }
             Fact::TakenOver { card } => {
-                let taken = self.taken_over.entry(*card).or_default();
-                taken.is_undone = false;
-                taken.is_edit_on_its_way = self.looked_at.contains(card);
+                self.taken_over.entry(*card).or_default().is_undone = false;
             }
-            Fact::MarkRead { card } => drop(self.looked_at.insert(*card)),
-            Fact::Edited { message, .. } | Fact::Posted { message, .. } => {
-                self.looked_at.remove(message);
-                if let Some(taken) = self.taken_over.get_mut(message) {
-                    taken.is_undone = true;
-                    // No read shows it from now on.
-                    taken.readers = Hearers::default();
-                }
+            Fact::MarkRead { card, by } if self.is_taken_over(*card) => {
+                self.may_edit.remove(&(*card, *by));
             }
+            Fact::MarkRead { card, by } => drop(self.may_edit.insert((*card, *by))),
+            Fact::Edited { message, by, .. } => {
+                self.may_edit.remove(&(*message, *by));
+                self.undo_take_over(*message);
+            }
+            // A deferral that both processes fill in.
+            Fact::Posted { message, .. } => self.undo_take_over(*message),
             Fact::HeardOfTakeOver { epoch, card } => {
                 if let Some(taken) = self.taken_over.get_mut(card) {
                     taken.hearers.tell(*epoch);
@@ -105,8 +102,8 @@ impl Objections {
             return Err(Violation::of(Invariant::AwayReactions, detail));
         }
         let is_known = |taken: &TakeOver| taken.hearers.knows(epoch) || taken.readers.knows(epoch);
-        let is_taken_over = |card: &MessageId| self.taken_over.get(card).is_some_and(is_known);
-        if card.as_ref().is_some_and(is_taken_over) {
+        let was_known = |card: &MessageId| self.taken_over.get(card).is_some_and(is_known);
+        if card.as_ref().is_some_and(was_known) {
             let detail = "its card is another process's, and that was known";
             return Err(Violation::of(Invariant::OneActive, detail));
         }
@@ -114,12 +111,24 @@ impl Objections {
     }
 
     /// Whether an edit of this card hides no other process's card that the bot could have seen before.
-    pub fn allow_edit(&self, card: MessageId) -> Verdict {
-        let is_hidden = |taken: &TakeOver| !taken.is_undone && !taken.is_edit_on_its_way;
-        if self.taken_over.get(&card).is_some_and(is_hidden) {
+    pub fn allow_edit(&self, card: MessageId, by: Publisher) -> Verdict {
+        if self.is_taken_over(card) && !self.may_edit.contains(&(card, by)) {
             return Err(Violation::of(Invariant::OneActive, "it put its card over another process's"));
         }
         Ok(())
+    }
+
+    /// Whether the message bears the mark of another process's card.
+    fn is_taken_over(&self, card: MessageId) -> bool {
+        self.taken_over.get(&card).is_some_and(|taken| !taken.is_undone)
+    }
+
+    fn undo_take_over(&mut self, card: MessageId) {
+        if let Some(taken) = self.taken_over.get_mut(&card) {
+            taken.is_undone = true;
+            // No read shows it from now on.
+            taken.readers = Hearers::default();
+        }
     }
 
     /// Whether another process has ever put its own card into one of these messages.

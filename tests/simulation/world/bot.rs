@@ -11,7 +11,7 @@ use killgate::workflow::handle::{RequestInput, SessionInput};
 use killgate::workflow::input::EngineInput;
 use killgate::workflow::ports::{Clock, IncidentChannel, Ledger, LedgerError, Target};
 use killgate::workflow::targets::{TargetRegistry, TargetWithPolicy};
-use killgate::workflow::{Engine, EngineExit, EngineHandle};
+use killgate::workflow::{Engine, EngineExit, EngineHandle, EngineHealth};
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -37,6 +37,8 @@ pub struct Ports {
     pub targets: BTreeMap<String, Arc<dyn Target>>,
     pub limits: RequestLimits,
     pub hears: Hears,
+    /// Told what keeps requests from being decided.
+    pub health: watch::Sender<EngineHealth>,
 }
 
 impl Ports {
@@ -52,6 +54,7 @@ impl Ports {
             targets: TARGETS.map(|name| (name.to_owned(), connection(name))).into(),
             limits: limits(),
             hears: |input| vec![input],
+            health: watch::Sender::default(),
         }
     }
 }
@@ -104,7 +107,7 @@ impl Bot {
             let targets = watch::Sender::new(Arc::new(rules)).subscribe();
             match Engine::start(ports.ledger, ports.channel, ports.clock, targets.clone()).await {
                 Ok((engine, inbox)) => {
-                    let engine = tokio::spawn(engine.run());
+                    let engine = tokio::spawn(engine.reporting_to(ports.health).run());
                     tokio::spawn(listen(world.clone(), epoch, inbox.clone(), ports.hears));
                     let handle = EngineHandle::new(targets, inbox.clone());
                     return Ok(Self { epoch, process: world.process, handle, inbox, engine });

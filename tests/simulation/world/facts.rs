@@ -1,6 +1,7 @@
 //! What really happened in the world, in order. The bot cannot read it; whoever judges the bot does.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
 use killgate::domain::event::{Action, LedgerEntry, Recorded, RefusalReason};
@@ -11,6 +12,24 @@ use killgate::workflow::ports::{ChannelAlert, MessageRef, Vote};
 
 use super::Process;
 use super::postgres::Victim;
+
+/// The task that reads a mark or edits a card. A request that was closed may have two, and each edits because of what it has read
+/// itself.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Publisher(Option<tokio::task::Id>);
+
+impl Publisher {
+    pub fn current() -> Self {
+        Self(tokio::task::try_id())
+    }
+}
+
+impl fmt::Debug for Publisher {
+    /// Tasks are numbered through the whole process, and the same seed must leave the same facts.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Publisher")
+    }
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
@@ -49,6 +68,7 @@ pub enum Fact {
     /// A card was changed; how it says the request ended, if it does.
     Edited {
         message: MessageId,
+        by: Publisher,
         outcome: Option<Outcome>,
     },
     /// A result appeared in the channel.
@@ -122,6 +142,7 @@ pub enum Fact {
     /// The bot read whose card a message is.
     MarkRead {
         card: MessageId,
+        by: Publisher,
     },
     /// Another process with the same token answered the command of the request.
     AnsweredElsewhere {
