@@ -26,9 +26,9 @@ pub(super) fn read(
     let given = section.optional("url", |value| {
         let text = value.string()?;
         if let Some(file) = text.strip_prefix("sqlite:") {
-            no_password(section)?;
+            let has_no_password = no_password(section);
             let path = sqlite(file, paths).map_err(|message| value.refuse(message))?;
-            return Ok(LedgerLocation::Sqlite { path });
+            return has_no_password.map(|()| LedgerLocation::Sqlite { path });
         }
         if !text.starts_with("postgres") {
             return Err(value.refuse("it begins with neither sqlite: nor postgresql://"));
@@ -39,11 +39,11 @@ pub(super) fn read(
     if let Some(ledger) = given {
         return Ok(ledger);
     }
-    no_password(section)?;
+    let has_no_password = no_password(section);
     let path = sqlite("killgate.db", paths).map_err(|message| {
         section.faults.report(&section.span("url"), message, "a file that can be written")
     })?;
-    Ok(LedgerLocation::Sqlite { path })
+    has_no_password.map(|()| LedgerLocation::Sqlite { path })
 }
 
 /// The file of `sqlite:FILE`; `sqlite:///FILE` is accepted, because other programs write it so.

@@ -36,16 +36,13 @@ fn read_one(value: &ConfigValue<'_>) -> Result<OwnerRule, Reported> {
         name => Ok(name.to_owned()),
     });
     let role = section.optional("role", |value| id(value).map(RoleId));
-    let read = OwnerRule {
-        application: application?,
-        user: user?,
-        owner: SessionOwner { name: name?, role: role? },
+    let is_of_sessions = match (&application, &user) {
+        (Ok(None), Ok(None)) => Err(value.refuse("it names no application and no user")),
+        _ => Ok(()),
     };
-    if read.application.is_none() && read.user.is_none() {
-        return Err(value.refuse("it names no application and no user"));
-    }
-    if read.owner.name.is_none() && read.owner.role.is_none() {
+    if let (Ok(None), Ok(None)) = (&name, &role) {
         return Err(value.refuse("it names no owner: give a name or a role"));
     }
-    Ok(read)
+    is_of_sessions?;
+    Ok(OwnerRule { application: application?, user: user?, owner: SessionOwner { name: name?, role: role? } })
 }

@@ -75,6 +75,9 @@ impl PostgresUrl {
                 None => (login, None),
             };
             if !user.is_empty() {
+                if config.get_user().is_some() {
+                    return Err("it contains two users".to_owned());
+                }
                 config.user(decode(user)?);
             }
             if let Some(password) = password.filter(|password| !password.is_empty())

@@ -4,11 +4,10 @@ use super::access::Located;
 use super::fault::{FaultCollector, Reported};
 use crate::domain::access::AccessGroup;
 
-/// The requesters, the approvers and the number of approvals, each with its place in the file.
+/// The requesters, the approvers and the number of approvals, each with its place in the file. `None` is a key with a fault.
 pub(super) struct ApprovalSettings<'q> {
-    pub(super) requesters: &'q Located<AccessGroup>,
-    pub(super) approvers: &'q Located<AccessGroup>,
-    /// `None` when the key has a fault.
+    pub(super) requesters: Option<&'q Located<AccessGroup>>,
+    pub(super) approvers: Option<&'q Located<AccessGroup>>,
     pub(super) approvals: Option<&'q Located<u32>>,
     /// ` on [[target]] "orders"` when the target overrides the shared settings.
     pub(super) whose: &'q str,
@@ -19,15 +18,19 @@ impl ApprovalSettings<'_> {
     /// roles pass.
     pub(super) fn check(&self, faults: &FaultCollector<'_>) -> Result<(), Reported> {
         let Self { requesters, approvers, approvals, whose } = self;
-        let someone = "at least one role or user";
-        let no_requester = is_nobody(&requesters.value)
-            .then(|| faults.report(&requesters.span, format!("nobody could make a request{whose}"), someone));
-        if is_nobody(&approvers.value) {
-            return Err(faults.report(&approvers.span, format!("nobody could approve{whose}"), someone));
-        }
-        if let Some(reported) = no_requester {
-            return Err(reported);
-        }
+        let must_be_somebody = |group: Option<&Located<AccessGroup>>, what: &str| match group {
+            Some(group) if is_nobody(&group.value) => Err(faults.report(
+                &group.span,
+                format!("nobody could {what}{whose}"),
+                "at least one role or user",
+            )),
+            _ => Ok(()),
+        };
+        let has_requesters = must_be_somebody(*requesters, "make a request");
+        let has_approvers = must_be_somebody(*approvers, "approve");
+        has_requesters.and(has_approvers)?;
+        // The fault of the other keys was reported.
+        let (Some(requesters), Some(approvers)) = (requesters, approvers) else { return Ok(()) };
         let Some(available) = available_approvers(&requesters.value, &approvers.value) else {
             return Ok(());
         };

@@ -129,13 +129,14 @@ impl SharedRules {
     fn into_policy(self, faults: &FaultCollector<'_>, whose: &str) -> Result<TargetPolicy, Reported> {
         let protection = self.protect.into_protection();
         let quorum = ApprovalSettings {
-            requesters: self.access.requesters.as_ref().map_err(|reported| *reported)?,
-            approvers: self.access.approvers.as_ref().map_err(|reported| *reported)?,
+            requesters: self.access.requesters.as_ref().ok(),
+            approvers: self.access.approvers.as_ref().ok(),
             approvals: self.approval.approvals.as_ref().ok(),
             whose,
         };
-        quorum.check(faults)?;
+        let checked = quorum.check(faults);
         let remind_after = self.approval.remind_after(faults, whose);
+        checked?;
         Ok(TargetPolicy {
             access: self.access.into_access()?,
             protection: protection?,

@@ -52,6 +52,32 @@ protect = { users = ["^ok$", "(oops"] }
 }
 
 #[test]
+fn one_fault_of_a_section_does_not_hide_its_others() {
+    let reported = |toml: String, faults: &[&str]| {
+        let text = ConfigFolder::new().load(&toml).expect_err("faults");
+        assert!(text.contains(&format!("{} faults in killgate.toml", faults.len())), "{text}");
+        assert!(faults.iter().all(|fault| text.contains(fault)), "{text}");
+    };
+    let nobody = MINIMAL.replace("{ roles = [2] }", "{}");
+    reported(
+        format!("{nobody}\n[approval]\nexpires_after = \"5m\"\nremind_after = \"6m\""),
+        &["nobody could approve", "would expire before anybody is reminded"],
+    );
+    reported(nobody.replace("{ roles = [1] }", "7"), &["[access] requesters", "nobody could approve"]);
+    reported(
+        format!(
+            "{MINIMAL}\n[ledger]\nurl = \"sqlite:no_such_folder/killgate.db\"\npassword_env = \"PASSWORD\""
+        ),
+        &["a SQLite ledger has no password", "no_such_folder does not exist"],
+    );
+    reported(
+        format!("{MINIMAL}\n[[owner]]\napplication = \"(oops\""),
+        &["unclosed group", "it names no owner"],
+    );
+    reported(format!("{MINIMAL}\n[[owner]]"), &["it names no application", "it names no owner"]);
+}
+
+#[test]
 fn a_syntax_error_is_the_only_fault_of_its_line() {
     assert_snapshot!(fault(with("guild = 1", "guild = = 1")), @"3:9: extra `=`, expected nothing; allowed: a TOML file");
     assert_snapshot!(fault(with("requesters", "approvers")), @"9:1: duplicate key; allowed: a TOML file");

@@ -76,6 +76,7 @@ fn certificate_paths_start_from_the_configurations_folder() {
 
 #[test]
 fn invalid_server_urls_are_faults() {
+    assert_snapshot!(refused("postgresql://ana@db1/x?user=ben"), @r#"13:7: [[target]] "orders" url: it contains two users; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("host=db1 user=k password=hunter2"), @r#"13:7: [[target]] "orders" url: it does not begin with postgresql://; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("mysql://k@db1/x"), @r#"13:7: [[target]] "orders" url: it does not begin with postgresql://; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
     assert_snapshot!(refused("postgresql:///x"), @r#"13:7: [[target]] "orders" url: it names no host; allowed: postgresql://user@host:port/database?sslmode=MODE"#);
