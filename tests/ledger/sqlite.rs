@@ -137,6 +137,23 @@ fn a_ledger_of_a_format_that_was_never_released_is_refused_and_left_alone() {
 }
 
 #[test]
+fn a_log_without_its_ledger_is_refused_and_kept() {
+    let folder = Folder::new();
+    let log = folder.ledger().with_extension("db-wal");
+    fs::write(&log, "the last records").expect("written");
+    let message = refusal(&folder.ledger());
+    assert!(
+        message.contains("killgate.db is missing, and ") && message.contains("put the file back"),
+        "{message}"
+    );
+    assert_eq!(fs::read_to_string(&log).expect("kept"), "the last records");
+    assert!(!folder.ledger().exists(), "the file can be put back");
+
+    fs::remove_file(log).expect("moved away");
+    assert!(SqliteLedger::open(&folder.ledger()).is_ok(), "a new ledger begins");
+}
+
+#[test]
 fn the_database_of_another_program_is_refused_and_left_alone() {
     let folder = Folder::new();
     let connection = Connection::open(folder.ledger()).expect("opened");

@@ -35,6 +35,12 @@ pub enum SqliteOpenError {
         path.display()
     )]
     Foreign { path: PathBuf },
+    #[error(
+        "the ledger {} is missing, and {}, its write-ahead log, is there: put the file back, or move the log away to begin a \
+         new ledger; SQLite would delete it with a new file",
+        path.display(), log.display()
+    )]
+    OnlyLog { path: PathBuf, log: PathBuf },
     #[error("there is no ledger yet at {}: killgate run creates it", path.display())]
     Missing { path: PathBuf },
     #[error(

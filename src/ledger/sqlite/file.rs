@@ -30,6 +30,7 @@ type FileNumber = (u64, u64);
 impl LockedFile {
     /// Locks the file, or creates it first.
     pub(super) fn lock(path: &Path) -> Result<Self, SqliteOpenError> {
+        verify_log_has_file(path)?;
         create(path).map_err(|source| SqliteOpenError::file(path, "create", source))?;
         // For writing, because SQLite would open a file on a read-only disk without an error.
         lock(path, OpenOptions::new().read(true).write(true))
@@ -102,6 +103,16 @@ fn in_place((path, number): &(PathBuf, FileNumber)) -> Result<(), String> {
 
 fn file_number(metadata: &Metadata) -> FileNumber {
     (metadata.dev(), metadata.ino())
+}
+
+/// Fails with [`SqliteOpenError::OnlyLog`] where a new file would delete records: SQLite deletes the log of a database without pages
+/// (`pagerOpenWalIfPresent` in its source).
+pub fn verify_log_has_file(path: &Path) -> Result<(), SqliteOpenError> {
+    let log = beside(path, "-wal");
+    if !path.exists() && log.metadata().is_ok_and(|log| log.len() > 0) {
+        return Err(SqliteOpenError::OnlyLog { path: path.to_owned(), log });
+    }
+    Ok(())
 }
 
 /// The canonical path of a file that no running killgate holds. Fails with [`SqliteOpenError::Held`] when one does. Creates

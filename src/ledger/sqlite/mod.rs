@@ -34,6 +34,7 @@ use tracing::{error, warn};
 pub use self::dry_run::dry_run;
 pub use self::error::SqliteOpenError;
 use self::file::LockedFile;
+pub use self::file::verify_log_has_file;
 pub use self::schema::FileContent;
 use self::store::{LedgerWrite, SqliteStore};
 use self::worker::{LedgerJob, WriteJob};

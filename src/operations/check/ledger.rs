@@ -58,6 +58,9 @@ fn check_dangling(path: &Path, destination: &Path) -> CheckResult {
 
 /// Creates no ledger: it would belong to the user who runs the check, not to the one who runs killgate.
 fn check_creatable(path: &Path) -> CheckResult {
+    if let Err(error) = sqlite::verify_log_has_file(path) {
+        return CheckResult::fail(WRITABLE, error.to_string(), "Put the file back, or move the log away");
+    }
     match write_beside(path) {
         Ok(()) => CheckResult::ok(WRITABLE, format!("{} can be created", path.display())),
         Err(error) => CheckResult::fail(
