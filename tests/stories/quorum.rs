@@ -1,5 +1,7 @@
 //! With two approvals needed, everyone who counts is looked up again at the quorum.
 
+use std::time::Duration;
+
 use discord_sim::{Fault, Message};
 use throwaway_postgres::victim::Victim;
 
@@ -56,6 +58,16 @@ async fn a_quorum_is_executed_once_discord_says_again_who_may_approve() {
     assert!(!env.events(1).await.iter().any(|event| event.starts_with("executing")));
     env.sim.fails_no_more();
 
+    victim.ended().await.unwrap();
+    env.assert_outcome(1, &card, "terminated", "Terminated").await;
+}
+
+#[tokio::test]
+async fn a_quorum_is_executed_although_discord_is_slow() {
+    let env = TestEnv::builder().section("[approval]\napprovals = 2").start().await;
+    let (mut victim, card) = approved_by_ben(&env, 1).await;
+    env.sim.fails_next(1000, LOOK_UP, Fault::Delay(Duration::from_millis(2_200)));
+    env.react("dora", &card, APPROVE);
     victim.ended().await.unwrap();
     env.assert_outcome(1, &card, "terminated", "Terminated").await;
 }
