@@ -19,11 +19,12 @@ use super::api::interactions::ALREADY_ACKNOWLEDGED;
 use super::api::{ApiClient, ApiError, CallEffect, OwnMessage};
 use super::messages::body::MessageBody;
 
-/// After the arrival. Late enough that most answers need no deferral, early enough for a slow network.
+/// How long after its arrival an interaction is deferred. Late enough that most answers need no deferral, early enough for a slow network.
 const DEFER_AFTER: Duration = Duration::from_millis(1_300);
-/// How long an interaction that had to wait for its turn has before it is deferred, but never later than `DEFER_BEFORE` after its arrival.
+/// How long after a wait for its turn an interaction is deferred at the earliest, so that most need no deferral.
 const MIN_BEFORE_DEFERRAL: Duration = Duration::from_millis(600);
-const DEFER_BEFORE: Duration = Duration::from_secs(2);
+/// How long after its arrival it is deferred at the latest, however long it waited.
+pub(super) const DEFER_BEFORE: Duration = Duration::from_secs(2);
 /// After this time a first answer would arrive too late.
 const FIRST_ANSWER_TIMEOUT: Duration = Duration::from_millis(2_800);
 

@@ -48,7 +48,7 @@ impl InteractionHandler {
             && let Ok(sessions) = self.requested_sessions(sessions, Some(&component.message))
             && self.may_request(&person, &sessions[0])
         {
-            return self.show_reason_form(&component, *action, &sessions).await;
+            return self.show_reason_form(&component, *action, &sessions, arrived).await;
         }
         let (command, visibility) = match &action {
             ComponentAction::NavigatePage(_) => ("sessions", ReplyVisibility::InPlace),
@@ -238,12 +238,13 @@ impl InteractionHandler {
         component: &ComponentInteraction,
         action: Action,
         sessions: &[SessionChoice],
+        arrived: Instant,
     ) {
         let targets = self.engine.targets();
         let is_required = targets.policy(&sessions[0].target).is_some_and(|policy| policy.require_reason);
         // The button and its form request the same.
         let form = reason_form::reason_form(&component.data.custom_id, action, sessions, is_required);
-        let api = self.api.with_timeout(FORM_TIMEOUT);
+        let api = self.api.with_timeout(FORM_TIMEOUT.saturating_sub(arrived.elapsed()));
         let response = CreateInteractionResponse::Modal(form);
         let Err(error) = api.respond(component.id, &component.token, &response).await else { return };
         warn!(%error, "could not send a form");
