@@ -5,11 +5,13 @@
 //! | [`backoff`] | how long to wait before the next attempt |
 //! | [`bounded_read`] | reads files within a time limit |
 //! | [`check_result`] | the result of one check of `killgate check` |
+//! | [`deadline`] | waits for a deadline, if there is one |
 //! | [`error_causes`] | an error with its causes |
 //! | [`uptime`] | the system's uptime, by a clock that nobody can set |
 
 pub mod backoff;
 pub mod bounded_read;
 pub mod check_result;
+pub mod deadline;
 pub mod error_causes;
 pub mod uptime;

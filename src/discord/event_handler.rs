@@ -22,7 +22,7 @@ use crate::workflow::handle::EngineHandle;
 use crate::workflow::input::EngineInput;
 use crate::workflow::ports::{MessageRef, ReactionKind, UserReaction, Vote};
 
-/// How long an approval may take from the connection to the engine. Much longer than it does unless this process is held up.
+/// How long an approval may take from its arrival at the socket to the engine's queue. It takes milliseconds unless this process is held up.
 const APPROVAL_LASTS: Duration = Duration::from_secs(5);
 
 pub struct EventHandler {
@@ -210,8 +210,8 @@ fn is_sent_to_members_only(event: &Event, guild: GuildId) -> bool {
     of == Some(guild)
 }
 
-/// An approval that was held up in this process (it was paused, the ledger is slow) may have been taken back since, and would count more
-/// than a read of the card that is under way. So the card is read instead. A denial counts in any case.
+/// An approval that was held up in this process (it was paused, the ledger is slow) may have been taken back since, and would override a
+/// read of the card that has already begun. So the card is read instead. A denial counts in any case.
 fn reaction_added(
     card: MessageRef,
     vote: Vote,

@@ -12,9 +12,12 @@ use crate::domain::ids::{ChannelId, MessageId, RequestId};
 
 /// How many messages that may turn out to be cards are remembered.
 const EARLY_REACTIONS: usize = 256;
-/// The shortest time between two searches of the ledger for an unknown card. People who click on old cards are slower,
+/// The shortest pause between two searches of the ledger for an unknown card. People who click on old cards are slower,
 /// and a flood of reactions to other messages delays no approval.
-const SEARCH_EVERY: Duration = Duration::from_millis(200);
+const SEARCH_PAUSE: Duration = Duration::from_millis(200);
+/// A pause is at least this many times as long as the search before it, so that clicks on other messages do not keep the engine behind
+/// a slow ledger.
+const PAUSE_TO_SEARCH: u32 = 4;
 
 /// Messages that people reacted to while a card was being posted, because one of them may turn out to be that card.
 #[derive(Default)]
@@ -52,14 +55,16 @@ impl EarlyReactions {
 
 impl Engine {
     pub(super) fn may_search_for_card(&self) -> bool {
-        self.last_card_search.is_none_or(|last| last.elapsed() >= SEARCH_EVERY)
+        Instant::now() >= self.next_card_search
     }
 
     /// Loads the request of an old card, so that an attempt on it is recorded too. Returns whether the ledger could be
     /// searched.
     pub(super) async fn load_old_card(&mut self, card: MessageRef) -> Result<bool, LedgerError> {
-        self.last_card_search = Some(Instant::now());
-        match self.store.load_by_card(card.message).await {
+        let began = Instant::now();
+        let searched = self.store.load_by_card(card.message).await;
+        self.next_card_search = Instant::now() + SEARCH_PAUSE.max(began.elapsed() * PAUSE_TO_SEARCH);
+        match searched {
             Err(LedgerError::Deposed) => Err(LedgerError::Deposed),
             Err(error) => {
                 warn!(?error, "the ledger could not be searched for an old card; the reaction is ignored");

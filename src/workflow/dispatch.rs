@@ -11,9 +11,9 @@ use super::creation::refuse;
 use super::engine::Engine;
 use super::execution::{Execution, execute, unconfigured_target};
 use super::input::EngineInput;
+use super::lag::DecisionLease;
 use super::log;
 use super::open_request::VoteEmojiState;
-use super::pauses::DecisionLease;
 use super::ports::LedgerError;
 use super::refusal::Refusal;
 use super::targets::TargetWithPolicy;
@@ -48,7 +48,7 @@ impl Engine {
             // All reactions are read when the ledger works again.
             EngineInput::EventsRestored { .. } => self.is_hearing = true,
             EngineInput::Marker { sent_at } => {
-                self.turns.note_marker(sent_at, self.clock.now());
+                self.lag.note_marker(sent_at, self.clock.now());
             }
             EngineInput::TargetObserved { target, .. } => {
                 self.observing.remove(&target);
@@ -119,6 +119,7 @@ impl Engine {
             }
             EngineInput::ResultDelivered { request } => {
                 self.open_requests.remove(&request);
+                self.report_unreadable();
                 self.ledger.mark_delivered(request).await?;
             }
             EngineInput::TargetObserved { target, snapshot } => {
@@ -220,7 +221,7 @@ impl Engine {
         };
         let inputs = self.inputs.clone();
         let lease =
-            DecisionLease::new(Arc::clone(&self.ledger), Arc::clone(&self.clock), self.turns.handled_until);
+            DecisionLease::new(Arc::clone(&self.ledger), Arc::clone(&self.clock), self.lag.handled_until);
         let executing = async move {
             let resolution = match &target {
                 Some(TargetWithPolicy { target, policy }) => {

@@ -17,17 +17,18 @@ use super::edit_throttle::EditThrottle;
 use super::explanations::PendingExplanations;
 use super::health::EngineHealth;
 use super::input::EngineInput;
+use super::lag::{CHECK_EVERY, EngineLag};
 use super::ledger_alerts::LedgerAlerts;
 use super::log;
 use super::monitor::OBSERVE_EVERY;
 use super::open_request::{ChannelLook, OpenRequest};
-use super::pauses::{EngineTurns, LOOK_EVERY};
 use super::ports::{CardContent, ChannelAlert, Clock, IncidentChannel, Ledger, LedgerError, Responder};
 use super::reaction_reader::{ReadLimit, Reader};
 use super::resume::InterruptedExecution;
 use super::store::RequestStore;
 use super::targets::{CurrentTargets, TargetRegistry};
 use super::unknown_cards::UnknownCards;
+use crate::common::deadline::sleep_until_some;
 use crate::domain::decision::DecisionInput;
 use crate::domain::ids::{ChannelId, RequestId};
 
@@ -67,16 +68,16 @@ pub struct Engine {
     pub(super) explanations: PendingExplanations,
     /// Whether Discord reports what people do: the bot is connected, and its guild is available. Otherwise nothing is executed.
     pub(super) is_hearing: bool,
-    /// What `/readyz` says of other processes and of reads that fail.
+    /// What keeps requests from being decided, for `/readyz`.
     pub(super) health: watch::Sender<EngineHealth>,
     pub(super) unknown_cards: UnknownCards,
     /// Channels that were told that reactions cannot be read.
     pub(super) unreadable_channels: BTreeSet<ChannelId>,
     /// When each channel was last told that another process acts with the same token.
     pub(super) another_process_reported: BTreeMap<ChannelId, Instant>,
-    /// When the ledger was last searched for an unknown card.
-    pub(super) last_card_search: Option<Instant>,
-    pub(super) turns: EngineTurns,
+    /// When the ledger may be searched for an unknown card again.
+    pub(super) next_card_search: Instant,
+    pub(super) lag: EngineLag,
     /// The running executions, and what publishes and observes. They end with the engine: nothing is signalled when nobody could
     /// record the result. A panic in one of them ends the engine, and the next start resolves what it left behind.
     pub(super) tasks: JoinSet<()>,
@@ -120,8 +121,8 @@ impl Engine {
             unknown_cards: UnknownCards::default(),
             unreadable_channels: BTreeSet::new(),
             another_process_reported: BTreeMap::new(),
-            last_card_search: None,
-            turns: EngineTurns::begin(now),
+            next_card_search: Instant::now(),
+            lag: EngineLag::begin(now),
             tasks: JoinSet::new(),
             deferred: VecDeque::new(),
             observing: BTreeSet::new(),
@@ -147,7 +148,7 @@ impl Engine {
         loop {
             let handled = tokio::select! {
                 biased;
-                () = sleep_until_or_forever(stop_by) => {
+                () = sleep_until_some(stop_by) => {
                     info!("not everything was finished before the stop; the next start resumes the rest");
                     let is_executing = self.open_requests.values().any(|open| open.is_executing);
                     return if is_executing { EngineExit::Interrupted } else { EngineExit::Stopped };
@@ -156,7 +157,7 @@ impl Engine {
                     self.begin_turn();
                     self.expire_requests().await
                 }
-                () = sleep_until_or_forever(self.next_reminder()), if !self.is_ledger_failing => {
+                () = sleep_until_some(self.next_reminder()), if !self.is_ledger_failing => {
                     self.remind_approvers();
                     Ok(())
                 }
@@ -172,11 +173,11 @@ impl Engine {
                     next_observation = Instant::now() + OBSERVE_EVERY;
                     self.observe_targets().await
                 }
-                () = sleep_until_or_forever(self.explanations.due) => {
+                () = sleep_until_some(self.explanations.due) => {
                     self.post_explanations();
                     Ok(())
                 }
-                () = sleep_until_or_forever(self.unknown_cards.due()), if !self.is_ledger_failing => {
+                () = sleep_until_some(self.unknown_cards.due()), if !self.is_ledger_failing => {
                     self.look_up_unknown_card().await
                 }
                 Ok(()) = self.reloads.changed() => {
@@ -193,7 +194,7 @@ impl Engine {
                     self.begin_turn();
                     self.handle(input).await
                 }
-                () = sleep(LOOK_EVERY) => Ok(()),
+                () = sleep(CHECK_EVERY) => Ok(()),
             };
             match handled {
                 Ok(()) => {}
@@ -359,12 +360,5 @@ impl Engine {
             inputs: self.inputs.clone(),
             limit: self.read_limit.clone(),
         }
-    }
-}
-
-async fn sleep_until_or_forever(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
-        None => std::future::pending().await,
     }
 }

@@ -12,7 +12,7 @@ use crate::domain::ids::RequestId;
 /// How long `/readyz` reports another process after it was last seen.
 const UNHEALTHY_FOR: Duration = Duration::from_mins(10);
 
-/// How long the engine may take for one turn, or be behind, before `/readyz` reports it. A slow ledger takes 10 s.
+/// How long the engine may take for one turn, or be behind, before `/readyz` reports it. A call to a ledger ends after 5 s, and a turn makes a few.
 const STUCK_AFTER: Duration = Duration::from_secs(20);
 
 /// What keeps requests from being decided, as far as the engine knows.
@@ -44,7 +44,9 @@ impl EngineHealth {
             )
         });
         let behind = self.behind_since.filter(|since| now - *since > STUCK_AFTER).map(|_| {
-            "killgate is behind with what people do, and executes nothing: its ledger is slow, or its machine is overloaded".to_owned()
+            "killgate is behind: what people did waited too long in it, so it executes nothing until it has caught up. Its ledger is slow, or its machine is \
+             overloaded: check the ledger's disk or server, and the load"
+                .to_owned()
         });
         let another_process = self.another_process.filter(|seen| now - *seen < UNHEALTHY_FOR);
         let another_process = another_process.map(|_| {

@@ -2,7 +2,7 @@
 //! in one turn or in many.
 //!
 //! What waits in the queue then may be old: people may have taken back an approval since, or denied. So nothing is executed until a
-//! marker comes through the queue in time, and the reactions are read after that. Old events that wait in the connection to Discord are the
+//! marker that the engine sends through its own queue arrives in time, and the reactions are read after that. Old events that wait in the connection to Discord are the
 //! gateway's concern.
 
 use std::sync::Arc;
@@ -17,14 +17,14 @@ use super::input::EngineInput;
 use super::ports::{Clock, Lease, Ledger, LedgerError};
 use crate::domain::timestamp::Timestamp;
 
-/// How old an input may be. Much shorter than Discord keeps a session that sends no heartbeats (41 s).
+/// How old an input may be. Much shorter than the interval of Discord's heartbeats (41 s), after which it may end the session.
 const MAX_AGE: Duration = Duration::from_secs(5);
 
-/// How often the engine has a turn at least.
-pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often the engine checks its lag, at least.
+pub(super) const CHECK_EVERY: Duration = Duration::from_secs(1);
 
-/// How old inputs may be before a marker shows how old they are, and how old the marker may be that ends a delay. Longer than the longest
-/// wait between turns.
+/// If inputs may be older than this, a marker is sent to find out. If a marker arrives that is not older, the engine has caught up. Longer than
+/// [`CHECK_EVERY`], so that an idle engine sends none.
 const MARKER_AFTER: Duration = Duration::from_secs(2);
 
 /// How old a decision's input may be when it is signalled. A ledger that answers at all is faster.
@@ -54,7 +54,7 @@ impl Lease for DecisionLease {
 }
 
 /// How far the engine is behind.
-pub(super) struct EngineTurns {
+pub(super) struct EngineLag {
     /// Everything that was sent to the engine before this time is handled.
     pub(super) handled_until: Timestamp,
     /// Whether an input may be too old. Nothing is executed meanwhile.
@@ -63,7 +63,7 @@ pub(super) struct EngineTurns {
     is_marker_sent: bool,
 }
 
-impl EngineTurns {
+impl EngineLag {
     pub(super) fn begin(now: Timestamp) -> Self {
         Self { handled_until: now, is_behind: false, is_marker_sent: false }
     }
@@ -73,7 +73,7 @@ impl EngineTurns {
     }
 
     /// Returns how old inputs may be, if that is too old and was not noticed yet.
-    fn look(&mut self, now: Timestamp) -> Option<Duration> {
+    fn note_age(&mut self, now: Timestamp) -> Option<Duration> {
         let age = self.age(now);
         let is_news = age > MAX_AGE && !self.is_behind;
         self.is_behind |= is_news;
@@ -99,38 +99,38 @@ impl EngineTurns {
 }
 
 impl Engine {
-    /// Called before what is decided.
+    /// Called at the start of a turn that may decide something.
     pub(super) fn begin_turn(&mut self) {
-        self.look_how_far_behind(self.clock.now());
+        self.note_lag(self.clock.now());
     }
 
     pub(super) fn end_turn(&mut self) {
         let now = self.clock.now();
-        self.look_how_far_behind(now);
-        // An input that comes after this look is not older than it.
+        self.note_lag(now);
+        // `now` was read before the queue was seen to be empty, so whatever comes later was sent after it.
         if self.queue.is_empty() {
-            self.turns.handled_until = now;
+            self.lag.handled_until = now;
         }
     }
 
-    fn look_how_far_behind(&mut self, now: Timestamp) {
-        let is_behind = self.turns.is_behind;
+    fn note_lag(&mut self, now: Timestamp) {
+        let is_behind = self.lag.is_behind;
         self.health.send_if_modified(|health| {
             health.note_turn(Instant::now(), is_behind);
             false
         });
-        // Meanwhile nothing is decided. All reactions are read afterwards.
+        // While the ledger fails, nothing is decided; afterwards all reactions are read.
         if self.is_ledger_failing {
             return;
         }
-        if let Some(age) = self.turns.look(now) {
+        if let Some(age) = self.lag.note_age(now) {
             warn!(
                 seconds = age.as_secs(),
                 "killgate is behind: the process was paused, the ledger is slow, or the machine is overloaded. It executes nothing until it has \
                  caught up and read the reactions again"
             );
         }
-        if self.turns.needs_marker(now) {
+        if self.lag.needs_marker(now) {
             let inputs = self.inputs.clone();
             // A task of its own, because the queue may be full. The engine is gone only when the process ends.
             self.tasks.spawn(async move { drop(inputs.send(EngineInput::Marker { sent_at: now }).await) });
@@ -138,7 +138,7 @@ impl Engine {
     }
 
     pub(super) fn marker_arrived(&mut self, sent_at: Timestamp) {
-        if self.turns.note_marker(sent_at, self.clock.now()) {
+        if self.lag.note_marker(sent_at, self.clock.now()) {
             info!("killgate has caught up");
             self.read_all_reactions();
         }
@@ -155,28 +155,28 @@ mod tests {
 
     #[test]
     fn the_engine_is_behind_until_a_marker_arrives_that_is_not_too_old() {
-        let mut turns = EngineTurns::begin(at(0));
-        assert_eq!(turns.look(at(5)), None);
-        assert_eq!(turns.look(at(6)), Some(Duration::from_secs(6)));
-        assert_eq!(turns.look(at(60)), None, "it was said before");
-        assert!(!turns.note_marker(at(6), at(60)), "what was sent later is old too");
-        assert!(turns.is_behind && turns.needs_marker(at(60)));
+        let mut lag = EngineLag::begin(at(0));
+        assert_eq!(lag.note_age(at(5)), None);
+        assert_eq!(lag.note_age(at(6)), Some(Duration::from_secs(6)));
+        assert_eq!(lag.note_age(at(60)), None, "it was said before");
+        assert!(!lag.note_marker(at(6), at(60)), "what was sent later is old too");
+        assert!(lag.is_behind && lag.needs_marker(at(60)));
         assert!(
-            !turns.note_marker(at(60), at(63)),
+            !lag.note_marker(at(60), at(63)),
             "by the time that reactions are read, it may be behind again"
         );
-        assert!(turns.note_marker(at(63), at(65)));
-        assert!(!turns.is_behind);
+        assert!(lag.note_marker(at(63), at(65)));
+        assert!(!lag.is_behind);
     }
 
     #[test]
     fn a_queue_that_is_never_empty_is_no_reason_to_be_behind_if_markers_arrive_in_time() {
-        let mut turns = EngineTurns::begin(at(0));
-        assert!(!turns.needs_marker(at(2)));
+        let mut lag = EngineLag::begin(at(0));
+        assert!(!lag.needs_marker(at(2)));
         for second in (3..60).step_by(3) {
-            assert!(turns.needs_marker(at(second)) && !turns.needs_marker(at(second)), "one at a time");
-            assert!(!turns.note_marker(at(second), at(second + 1)));
-            assert_eq!(turns.look(at(second + 1)), None);
+            assert!(lag.needs_marker(at(second)) && !lag.needs_marker(at(second)), "one at a time");
+            assert!(!lag.note_marker(at(second), at(second + 1)));
+            assert_eq!(lag.note_age(at(second + 1)), None);
         }
     }
 }

@@ -12,7 +12,7 @@
 //! | `store` | the requests in memory: a fold of the ledger |
 //! | `open_request` | what is kept about one request besides what the ledger says |
 //! | `another_process` | what the engine does when another process acts with the same token |
-//! | `pauses` | notices that the engine is behind |
+//! | `lag` | notices that the engine is behind |
 //! | `health`, `ledger_alerts` | what keeps requests from being decided; when people are told that the ledger fails |
 //! | `creation` | turns a command into a request, or refuses it |
 //! | `reactions`, `card_search` | what people do to cards; which card a message is |
@@ -39,12 +39,12 @@ mod explanations;
 pub mod handle;
 mod health;
 pub mod input;
+mod lag;
 mod ledger_alerts;
 mod log;
 mod member_lookup;
 mod monitor;
 mod open_request;
-mod pauses;
 pub mod ports;
 mod reaction_reader;
 mod reaction_reads;

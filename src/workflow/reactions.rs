@@ -41,7 +41,7 @@ impl Engine {
         self.vote(id, vote, &member, ReactionSource::Live).await
     }
 
-    /// What is on the card now is read.
+    /// Reads the reactions on the card, instead of counting an approval that may be out of date.
     pub(super) fn approval_held_up(&mut self, card: MessageRef) {
         let Some(id) = self.find_by_card(card) else {
             self.remember_early_event(card);
@@ -49,6 +49,10 @@ impl Engine {
             return;
         };
         self.read_reactions(id);
+        // Nobody has recorded this approval, so nothing else hurries the read.
+        if let Some(open) = self.open_requests.get(&id) {
+            open.reads.hurry();
+        }
     }
 
     pub(super) async fn reacting_member_fetched(
@@ -270,7 +274,7 @@ impl Engine {
     /// the restart. Approvals count meanwhile, but nothing is executed on them.
     pub(super) fn may_miss_reactions(&self, id: RequestId) -> bool {
         let has_unread = self.open_requests.get(&id).is_some_and(|open| open.reads.has_unread());
-        has_unread || !self.is_hearing || self.turns.is_behind || self.is_stopping
+        has_unread || !self.is_hearing || self.lag.is_behind || self.is_stopping
     }
 
     pub(super) fn reaction_fetch_failed(&mut self, id: RequestId, read: u64, why: String) {

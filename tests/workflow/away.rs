@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use killgate::domain::event::{Action, RefusalReason, RequestEvent};
+use killgate::domain::ids::RequestId;
 use killgate::domain::outcome::Outcome;
 use killgate::workflow::ports::{ChannelAlert, Vote};
 use tokio::time::sleep;
@@ -43,7 +44,7 @@ fn an_approval_that_waited_behind_a_slow_ledger_counts_only_while_it_stands() {
     while_the_bot_lives(&world, async |bot| {
         let card = ana_asks(&world, &bot).await;
         world.with(|state| {
-            // Each turn is shorter than a pause.
+            // No turn alone is too long; together they are.
             state.faults.ledger.slow = Duration::from_secs(2);
             // Each is recorded.
             for _ in 0..10 {
@@ -61,6 +62,30 @@ fn an_approval_that_waited_behind_a_slow_ledger_counts_only_while_it_stands() {
         a_moment().await;
     });
     assert_eq!(outcomes(&world), [Outcome::Terminated]);
+}
+
+#[test]
+fn clicks_on_other_messages_do_not_keep_an_approval_behind_a_slow_ledger() {
+    let world = calm();
+    while_the_bot_lives(&world, async |bot| {
+        let card = ana_asks(&world, &bot).await;
+        let other = world.with(|state| {
+            state.faults.ledger.slow = Duration::from_secs(1);
+            state.discord.post_foreign_card(RequestId(7));
+            state.discord.cards().last().map(|(other, _)| other).expect("posted")
+        });
+        for click in 0..300 {
+            world.with(|state| {
+                state.react(IVY, other, Vote::Approve);
+                state.take_back(IVY, other, Vote::Approve);
+            });
+            if click == 150 {
+                approves(&world, BEN, card);
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(outcomes(&world), [Outcome::Terminated]);
+    });
 }
 
 #[test]

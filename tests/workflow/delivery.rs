@@ -6,11 +6,14 @@ use std::time::Duration;
 use killgate::domain::event::Action;
 use killgate::domain::ids::{Person, UserId};
 use killgate::domain::outcome::Outcome;
+use killgate::workflow::EngineHealth;
 use killgate::workflow::ports::{ChannelAlert, Vote};
+use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::conversation::{a_moment, ana_asks, approves, calm, count, outcomes, while_the_bot_lives};
 use crate::world::World;
+use crate::world::bot::{Bot, Life, Ports, live};
 use crate::world::cast::{ANA, BEN, DBA, DORA, IVY, OTTO, TARGETS};
 use crate::world::facts::Fact;
 use crate::world::faults::Refusal;
@@ -205,6 +208,39 @@ fn cards_that_wait_for_their_turn_to_be_read_are_not_called_unreadable() {
         assert_eq!(count(&world, read) - before, 10);
     });
     assert_eq!(count(&world, |fact| matches!(fact, Fact::Alerted { .. })), 0);
+}
+
+#[test]
+fn a_card_whose_end_was_recorded_without_an_answer_is_not_called_unreadable_for_ever() {
+    // They decide whether the record of the end is lost, and whether its answer is.
+    for seed in 0..16 {
+        let world = calm();
+        world.with(|state| {
+            state.faults.dice = fastrand::Rng::with_seed(seed);
+            state.faults.reactions_unreadable = true;
+            state.policy.expires_after = Duration::from_mins(1);
+        });
+        let health = watch::Sender::<EngineHealth>::default();
+        let unreadable = || health.borrow().unreadable.len();
+        let lived = live(&world, async {
+            let ports = |world: &World, epoch| Ports { health: health.clone(), ..Ports::of(world, epoch) };
+            let bot = Bot::start(&world, ports).await.expect("the ledger is in order");
+            ana_asks(&world, &bot).await;
+            world.with(|state| {
+                state.discord.gateway.drop_connections(false);
+                state.discord.gateway.reconnect();
+            });
+            sleep(Duration::from_secs(58)).await;
+            assert_eq!(unreadable(), 1);
+            world.with(|state| state.faults.ledger.lost = 1_000);
+            sleep(Duration::from_secs(3)).await;
+            world.with(|state| state.faults.ledger.lost = 0);
+            sleep(Duration::from_secs(20)).await;
+            assert_eq!(unreadable(), 0, "seed {seed}");
+        });
+        assert_eq!(lived, Life::Ended(()));
+        assert_eq!(outcomes(&world), [Outcome::Expired]);
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::watch;
 use tokio::task::coop::has_budget_remaining;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -19,6 +19,7 @@ use super::heartbeat::Heartbeat;
 use super::pause::{LOOK_EVERY, PauseDetector};
 use super::session::{Disconnect, GatewaySession, ResumeState, stop_requested};
 use super::{GatewayEvent, endpoint};
+use crate::common::deadline::sleep_until_some;
 
 /// How long a stop waits for the close frame to be sent.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
@@ -77,7 +78,7 @@ impl<'a> GatewayConnection<'a> {
                 }
             }
             () = ready(()), if !self.pauses.is_drained() => {
-                // Without budget, tokio does not look whether there is something to read.
+                // When this task has used up tokio's budget, the socket seems to have nothing to read, although it may.
                 if has_budget_remaining() {
                     self.pauses.mark_drained();
                 }
@@ -101,7 +102,7 @@ impl<'a> GatewayConnection<'a> {
     /// After a pause, asks Discord for a sign that the connection is alive.
     async fn look_for_pause(&mut self) -> Result<(), Disconnect> {
         let Some(paused) = self.pauses.look() else { return Ok(()) };
-        // What was missed before may have arrived, and so may the end of that, which would make it count.
+        // Replayed events, and the RESUMED after them, may have arrived before the pause. RESUMED would make those old events count.
         if self.start_deadline.is_some() {
             return Err(Disconnect::lost("killgate was paused while a session with Discord started"));
         }
@@ -274,13 +275,5 @@ impl<'a> GatewayConnection<'a> {
         let frame = CloseFrame { code: CloseCode::Normal, reason: "stopping".into() };
         // A close frame that cannot be sent does not keep the process from stopping.
         let _ = timeout(CLOSE_TIMEOUT, self.socket.close(Some(frame))).await;
-    }
-}
-
-/// Waits forever if there is no deadline.
-async fn sleep_until_some(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
-        None => std::future::pending().await,
     }
 }

@@ -1,4 +1,5 @@
-//! Whether a connection can be believed after this process was paused (SIGSTOP, `docker pause`, a machine that slept).
+//! Whether a connection can be believed after this process was paused (SIGSTOP, `docker pause`, a machine that slept), and how long an
+//! event may have waited in the socket.
 //!
 //! What Discord sent before the pause is still read afterwards, also from a connection that Discord has given up meanwhile:
 //! a reaction in it may have been removed since, and later ones may be missing. A heartbeat that Discord acknowledges after the pause
@@ -10,14 +11,15 @@ use crate::common::uptime::uptime;
 
 /// How often a connection looks at the clock.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// A longer time without a look is a pause. Much shorter than Discord keeps a connection without heartbeats (41 s).
+/// A longer time without a look is a pause. Much shorter than the interval of Discord's heartbeats (41 s), after which it may end the session.
 const PAUSED_AFTER: Duration = Duration::from_secs(5);
 
-/// Notices pauses, and when the connection is believed again.
+/// Notices pauses, when the connection can be believed again, and since when an event may have waited in the socket.
 pub(super) struct PauseDetector {
     looked_at: Duration,
     /// When there was last nothing to read.
     drained_at: Duration,
+    /// Whether nothing was read since.
     is_drained: bool,
     /// How many acknowledgements are missing until the connection is believed. Zero while it is.
     missing: u32,
