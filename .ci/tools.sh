@@ -44,7 +44,7 @@ apt_install() {
         -o Dpkg::Options::=--force-confold "$@"
 }
 
-# Rust links with it, and SQLite and the cryptography are written in C.
+# Rust links with the C compiler; SQLite, the cryptography and jemalloc are written in C, and jemalloc is built with make.
 need_compiler() { { have cc && have make; } || apt_install build-essential; }
 
 have_postgres() {

@@ -13,8 +13,8 @@ use killgate::operations::{check, health, ledger_tools, process_limits, run, sta
 use killgate::postgres::guard::guard_sql;
 use tikv_jemallocator::Jemalloc;
 
-/// Gives memory back as soon as it is free. The C library's allocator keeps most of what a burst of commands needed.
-/// `.cargo/config.toml` sets its options.
+/// With the options in `.cargo/config.toml`, jemalloc gives memory back as soon as it is free. The C library's allocator keeps most of what a
+/// burst of commands needed.
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 

@@ -70,13 +70,13 @@ async fn ten_thousand_events_arrive_in_order_at_a_slow_consumer() {
 }
 
 #[tokio::test]
-async fn an_event_that_waited_in_the_socket_is_as_old_as_the_last_time_that_nothing_waited_there() {
+async fn an_event_that_waited_in_the_socket_counts_from_when_the_socket_was_last_empty() {
     let discord = Discord::start().await;
     let (mut bot, wire) = start_session(&discord).await;
     for n in 0..1_000 {
         wire.reaction(2 + n, 1000 + n);
     }
-    // Nobody receives, so most of them stay in the socket.
+    // Nothing receives them, so most wait in the socket.
     tokio::time::sleep(Duration::from_millis(500)).await;
     let received_at = uptime();
     for _ in 0..1_000 {

@@ -29,7 +29,6 @@ FNR == 1 { version++ }
     result[story, version] = "✓"
 }
 
-# A test that passed when it was tried again has <flakyFailure>.
 /<(failure|error)[ >\/]/ { result[story, version] = "✗" }
 
 END {

@@ -68,7 +68,7 @@ async fn assert_all_there(ledger: &Path, acknowledged: &BTreeMap<u64, u64>) {
 #[ignore = "runs in a process of its own, which another test kills"]
 async fn child_process_that_appends_until_it_is_killed() {
     let ledger = own_ledger();
-    // A machine that is very busy may not answer within the ledger's own time limit.
+    // On a very busy machine, the ledger may not answer within its own time limit.
     let next = loop {
         if let Ok(pending) = ledger.load_pending(at(0)).await {
             break pending.next_id.0;

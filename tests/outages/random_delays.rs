@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 /// No start takes longer, even on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
-/// At most how many of the bot's calls are waited for, and how long, while something is achieved between two disturbances.
+/// The most calls of the bot, and the longest time, that a delay waits for. Both grow while nothing is achieved.
 const MAX_CALLS: u64 = 30;
 const MAX_WAIT: Duration = Duration::from_secs(2);
 

@@ -221,9 +221,9 @@ async fn a_ledger_is_kept_on_the_primary_although_a_standby_comes_first_in_its_u
     assert!(records.get::<_, i64>(0) >= 5, "on the primary");
 }
 
-/// Discord requires it for REST (Reference, "User Agent"). Its edge looks at the gateway's upgrade too.
+/// Discord requires a User-Agent for each REST call (Reference, "User Agent"), and its edge also checks that of the gateway's upgrade.
 #[tokio::test]
-async fn every_call_and_the_gateways_upgrade_say_who_calls() {
+async fn every_rest_call_and_the_gateways_upgrade_have_killgates_user_agent() {
     let env = TestEnv::start().await;
     let ours = format!("DiscordBot (killgate, {})", env!("CARGO_PKG_VERSION"));
     let calls = env.sim.calls().into_iter().map(|call| call.user_agent);

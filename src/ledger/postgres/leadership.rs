@@ -260,7 +260,7 @@ pub(super) async fn terminate_earlier_session(
 }
 
 /// Terminates the session of this role that holds the lock, if `condition` on the lease is true. Returns its pid. A role may
-/// terminate its own sessions, so all replicas must log in as the same role. Somebody else's session is left alone.
+/// terminate its own sessions, so all replicas must log in as the same role. A session of another role is left alone.
 async fn terminate_lock_holder(
     client: &Client,
     condition: &str,
