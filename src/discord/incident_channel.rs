@@ -32,9 +32,9 @@ use crate::workflow::ports::{
 
 /// The bot's clock may differ from Discord's. A search begins this much earlier.
 const CLOCK_SKEW: Duration = Duration::from_mins(2);
-/// The time limit of one look at a person. The first attempt has half of it: when Discord is slower than that, it cannot be sent a first answer to
-/// a command either. Those who wait for it are told soon why, and it is tried again.
-const MEMBER_TIMEOUT: Duration = Duration::from_secs(6);
+/// The time limit of one look at a person, half of it for the first attempt: Discord may take 2 s to answer. Those who wait for it are told soon
+/// why, and it is tried again.
+const MEMBER_TIMEOUT: Duration = Duration::from_millis(4_500);
 /// The first millisecond of Discord's ids, since 1970 (documentation, "Snowflakes").
 const DISCORD_EPOCH_MS: i64 = 1_420_070_400_000;
 

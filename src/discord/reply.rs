@@ -24,9 +24,9 @@ const DEFER_AFTER: Duration = Duration::from_millis(1_300);
 /// How long after a wait for its turn an interaction is deferred at the earliest, so that most need no deferral.
 const MIN_BEFORE_DEFERRAL: Duration = Duration::from_millis(600);
 /// How long after its arrival it is deferred at the latest, however long it waited.
-pub(super) const DEFER_BEFORE: Duration = Duration::from_secs(2);
-/// After this time a first answer would arrive too late.
-const FIRST_ANSWER_TIMEOUT: Duration = Duration::from_millis(2_800);
+const DEFER_BEFORE: Duration = Duration::from_secs(2);
+/// How long after the arrival of an interaction a first answer may still be sent: Discord waits 3 s.
+pub(super) const FIRST_ANSWER_TIMEOUT: Duration = Duration::from_millis(2_800);
 
 /// How long a deferral may still be filled in by another process.
 const LOADING_PAUSE: Duration = Duration::from_secs(2);

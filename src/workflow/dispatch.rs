@@ -119,7 +119,6 @@ impl Engine {
             }
             EngineInput::ResultDelivered { request } => {
                 self.open_requests.remove(&request);
-                self.report_unreadable();
                 self.ledger.mark_delivered(request).await?;
             }
             EngineInput::TargetObserved { target, snapshot } => {

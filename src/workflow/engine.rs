@@ -177,7 +177,7 @@ impl Engine {
                     self.post_explanations();
                     Ok(())
                 }
-                () = sleep_until_some(self.unknown_cards.due()), if !self.is_ledger_failing => {
+                () = sleep_until_some(self.next_unknown_card()), if !self.is_ledger_failing => {
                     self.look_up_unknown_card().await
                 }
                 Ok(()) = self.reloads.changed() => {

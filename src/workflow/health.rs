@@ -44,7 +44,7 @@ impl EngineHealth {
             )
         });
         let behind = self.behind_since.filter(|since| now - *since > STUCK_AFTER).map(|_| {
-            "killgate is behind: what people did waited too long in it, so it executes nothing until it has caught up. Its ledger is slow, or its machine is \
+            "killgate is behind: what people did waited in it for too long, so it executes nothing until it has caught up. Its ledger is slow, or its machine is \
              overloaded: check the ledger's disk or server, and the load"
                 .to_owned()
         });
@@ -96,9 +96,10 @@ impl Engine {
         let mut unreadable = BTreeMap::new();
         let mut channels = BTreeSet::new();
         for (id, open) in &self.open_requests {
-            if let Some(why) = open.reads.overdue() {
+            let request = self.store.get(*id).filter(|request| request.is_open());
+            if let Some((request, why)) = request.zip(open.reads.overdue()) {
                 unreadable.insert(*id, why.to_owned());
-                channels.extend(self.store.get(*id).map(|request| request.details.channel));
+                channels.insert(request.details.channel);
             }
         }
         self.unreadable_channels.retain(|channel| channels.contains(channel));

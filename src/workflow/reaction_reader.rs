@@ -20,8 +20,9 @@ use crate::domain::ids::{RequestId, UserId};
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(15);
 /// The time limit for looking up again people whose denial was known before the read and did not count. Somebody may have become
-/// an approver since; a crowd that denies without the right does not hold up an approval for longer.
-const LOOK_UP_AGAIN_WITHIN: Duration = Duration::from_secs(3);
+/// an approver since; a crowd that denies without the right does not hold up an approval for longer. Longer than one look may take, so that
+/// a look that fails is an error, and everything is read again.
+const LOOK_UP_AGAIN_WITHIN: Duration = Duration::from_secs(5);
 /// How many cards are read at the same time. Discord allows 50 calls a second in all.
 const CONCURRENT_READS: usize = 2;
 

@@ -62,6 +62,8 @@ impl Engine {
                 _ => {}
             }
         }
+        // The end of a request may have been recorded without an answer.
+        self.report_unreadable();
     }
 
     /// Resolves a request whose execution was interrupted as unknown, with what is seen of its sessions now.

@@ -38,7 +38,7 @@ impl UnknownCards {
     }
 
     /// When the next one is to be looked up.
-    pub(super) fn due(&self) -> Option<Instant> {
+    fn due(&self) -> Option<Instant> {
         let next = self.last.map_or_else(Instant::now, |last| last + LOOK_UP_EVERY);
         (!self.waiting.is_empty()).then_some(next)
     }
@@ -57,6 +57,11 @@ impl UnknownCards {
 }
 
 impl Engine {
+    /// When the next one is to be looked up, which may search the ledger.
+    pub(super) fn next_unknown_card(&self) -> Option<Instant> {
+        Some(self.unknown_cards.due()?.max(self.next_card_search))
+    }
+
     /// Finds out whether the next message that somebody reacted on is a card.
     pub(super) async fn look_up_unknown_card(&mut self) -> Result<(), LedgerError> {
         let Some(card) = self.unknown_cards.take_next() else { return Ok(()) };

@@ -141,13 +141,21 @@ fn a_log_without_its_ledger_is_refused_and_kept() {
     let folder = Folder::new();
     let log = folder.ledger().with_extension("db-wal");
     fs::write(&log, "the last records").expect("written");
-    let message = refusal(&folder.ledger());
-    assert!(
-        message.contains("killgate.db is missing, and ") && message.contains("put the file back"),
-        "{message}"
-    );
-    assert_eq!(fs::read_to_string(&log).expect("kept"), "the last records");
+    let is_refused = || {
+        for message in [
+            refusal(&folder.ledger()),
+            SqliteReader::open(&folder.ledger()).expect_err("refused").to_string(),
+            dry_run(&folder.ledger()).expect_err("refused").to_string(),
+        ] {
+            let expected = ["killgate.db is missing or empty, and ", "put the file back"];
+            assert!(expected.iter().all(|part| message.contains(part)), "{message}");
+        }
+        assert_eq!(fs::read_to_string(&log).expect("kept"), "the last records");
+    };
+    is_refused();
     assert!(!folder.ledger().exists(), "the file can be put back");
+    fs::write(folder.ledger(), "").expect("a restore onto a full disk");
+    is_refused();
 
     fs::remove_file(log).expect("moved away");
     assert!(SqliteLedger::open(&folder.ledger()).is_ok(), "a new ledger begins");

@@ -66,7 +66,7 @@ async fn a_quorum_is_executed_once_discord_says_again_who_may_approve() {
 async fn a_quorum_is_executed_although_discord_is_slow() {
     let env = TestEnv::builder().section("[approval]\napprovals = 2").start().await;
     let (mut victim, card) = approved_by_ben(&env, 1).await;
-    env.sim.fails_next(1000, LOOK_UP, Fault::Delay(Duration::from_millis(2_200)));
+    env.sim.fails_next(1000, LOOK_UP, Fault::Delay(Duration::from_millis(1_800)));
     env.react("dora", &card, APPROVE);
     victim.ended().await.unwrap();
     env.assert_outcome(1, &card, "terminated", "Terminated").await;

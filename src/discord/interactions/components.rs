@@ -10,14 +10,14 @@ use serenity::model::channel::Message;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::{FORM_TIMEOUT, InteractionHandler};
+use super::InteractionHandler;
 use crate::discord::api::interactions::ALREADY_ACKNOWLEDGED;
 use crate::discord::messages::component_id::{
     ComponentAction, ComponentIdError, RequestedSessions, SELECT_IDLE_ID, SELECT_SESSION_ID, SessionChoice,
 };
 use crate::discord::messages::session_menu::{self, MenuSession, chosen_sessions};
 use crate::discord::messages::{details, reason_form};
-use crate::discord::reply::{InteractionReply, ReplyVisibility};
+use crate::discord::reply::{FIRST_ANSWER_TIMEOUT, InteractionReply, ReplyVisibility};
 use crate::domain::event::Action;
 use crate::domain::ids::{ChannelId, Person};
 use crate::domain::lock_graph::LockGraph;
@@ -244,7 +244,11 @@ impl InteractionHandler {
         let is_required = targets.policy(&sessions[0].target).is_some_and(|policy| policy.require_reason);
         // The button and its form request the same.
         let form = reason_form::reason_form(&component.data.custom_id, action, sessions, is_required);
-        let api = self.api.with_timeout(FORM_TIMEOUT.saturating_sub(arrived.elapsed()));
+        let Some(left) = FIRST_ANSWER_TIMEOUT.checked_sub(arrived.elapsed()) else {
+            warn!("a form was not sent: Discord no longer waits for it");
+            return;
+        };
+        let api = self.api.with_timeout(left);
         let response = CreateInteractionResponse::Modal(form);
         let Err(error) = api.respond(component.id, &component.token, &response).await else { return };
         warn!(%error, "could not send a form");

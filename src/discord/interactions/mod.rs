@@ -42,7 +42,7 @@ use super::gateway::{ChannelInfo, UnreadableInteraction};
 use super::members;
 use super::messages::reason_form::visible_reason;
 use super::messages::{RenderConfig, notices};
-use super::reply::{DEFER_BEFORE, InteractionReply, ReplyVisibility};
+use super::reply::{InteractionReply, ReplyVisibility};
 use super::responder::CommandResponder;
 use super::served_channels::{ChannelService, ServedChannels};
 use crate::domain::event::Action;
@@ -52,11 +52,8 @@ use crate::workflow::input::EngineInput;
 use crate::workflow::ports::{LeaseState, Ledger, Responder};
 use crate::workflow::refusal::Refusal;
 
-/// How long after the click a form may still be sent. Discord waits 3 s for the first answer.
-const FORM_TIMEOUT: Duration = Duration::from_millis(2_500);
-
-/// An active replica has answered or deferred by then ([`DEFER_BEFORE`]), and Discord still waits: it does so for 3 s.
-const YIELD: Duration = DEFER_BEFORE.saturating_add(Duration::from_millis(200));
+/// An active replica that is not busy has answered or deferred by then, and Discord still waits: it does so for 3 s.
+const YIELD: Duration = Duration::from_millis(1_500);
 
 /// How many interactions are answered at the same time, unless one has waited too long: each takes some 10 kB, and a thousand may
 /// arrive at once.

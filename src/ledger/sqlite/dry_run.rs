@@ -12,6 +12,7 @@ use super::{file, store};
 /// Does everything that a start would do to the file, and rolls it back. Fails with [`SqliteOpenError::Held`] while a
 /// running killgate holds the file. Blocks one that starts meanwhile for an instant only.
 pub fn dry_run(path: &Path) -> Result<FileContent, SqliteOpenError> {
+    file::verify_log_has_file(path)?;
     let path = &file::path_if_not_held(path)?;
     let failed = || SqliteOpenError::sqlite(path);
     let mut connection = store::connect(path).map_err(failed())?;

@@ -105,11 +105,12 @@ fn file_number(metadata: &Metadata) -> FileNumber {
     (metadata.dev(), metadata.ino())
 }
 
-/// Fails with [`SqliteOpenError::OnlyLog`] where a new file would delete records: SQLite deletes the log of a database without pages
-/// (`pagerOpenWalIfPresent` in its source).
+/// Fails with [`SqliteOpenError::OnlyLog`] where the file is missing or empty and its log is there: SQLite deletes the log of a database
+/// without pages when it opens it (`pagerOpenWalIfPresent` in its source).
 pub fn verify_log_has_file(path: &Path) -> Result<(), SqliteOpenError> {
+    let is_filled = |path: &Path| path.metadata().is_ok_and(|file| file.len() > 0);
     let log = beside(path, "-wal");
-    if !path.exists() && log.metadata().is_ok_and(|log| log.len() > 0) {
+    if !is_filled(path) && is_filled(&log) {
         return Err(SqliteOpenError::OnlyLog { path: path.to_owned(), log });
     }
     Ok(())

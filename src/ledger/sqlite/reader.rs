@@ -6,6 +6,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use super::error::{SqliteOpenError, explain};
+use super::file::verify_log_has_file;
 use super::schema::{self, FileContent};
 use super::store;
 use crate::ledger::hash_chain::ChainTail;
@@ -23,6 +24,7 @@ pub struct SqliteReader {
 impl SqliteReader {
     /// Opens the file. Fails when it does not exist or is not a ledger.
     pub fn open(path: &Path) -> Result<Self, SqliteOpenError> {
+        verify_log_has_file(path)?;
         let is_there = path.try_exists().map_err(|source| SqliteOpenError::File {
             path: path.to_owned(),
             action: "read",

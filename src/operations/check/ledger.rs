@@ -24,7 +24,7 @@ pub(super) async fn check(settings: &Settings) -> Vec<CheckResult> {
     match &settings.ledger {
         LedgerLocation::Sqlite { path } if !path.exists() => match std::fs::read_link(path) {
             Ok(destination) => vec![check_dangling(path, &destination)],
-            Err(_) => vec![check_creatable(path), CheckResult::ok(INTACT, NONE_YET)],
+            Err(_) => check_creatable(path),
         },
         LedgerLocation::Sqlite { path } => {
             let (path, ledger) = (path.clone(), settings.ledger.clone());
@@ -57,18 +57,23 @@ fn check_dangling(path: &Path, destination: &Path) -> CheckResult {
 }
 
 /// Creates no ledger: it would belong to the user who runs the check, not to the one who runs killgate.
-fn check_creatable(path: &Path) -> CheckResult {
+fn check_creatable(path: &Path) -> Vec<CheckResult> {
     if let Err(error) = sqlite::verify_log_has_file(path) {
-        return CheckResult::fail(WRITABLE, error.to_string(), "Put the file back, or move the log away");
+        return vec![CheckResult::fail(
+            WRITABLE,
+            error.to_string(),
+            "Put the file back, or move the log away",
+        )];
     }
-    match write_beside(path) {
+    let creatable = match write_beside(path) {
         Ok(()) => CheckResult::ok(WRITABLE, format!("{} can be created", path.display())),
         Err(error) => CheckResult::fail(
             WRITABLE,
             format!("{} cannot be created: {error}", path.display()),
             fix_for_file(&error),
         ),
-    }
+    };
+    vec![creatable, CheckResult::ok(INTACT, NONE_YET)]
 }
 
 /// Tests that a file can be created and filled in the ledger's folder.
