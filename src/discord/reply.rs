@@ -24,7 +24,7 @@ const DEFER_AFTER: Duration = Duration::from_millis(1_300);
 /// How long after a wait for its turn an interaction is deferred at the earliest, so that most need no deferral.
 const MIN_BEFORE_DEFERRAL: Duration = Duration::from_millis(600);
 /// How long after its arrival it is deferred at the latest, however long it waited.
-const DEFER_BEFORE: Duration = Duration::from_secs(2);
+const DEFER_BEFORE: Duration = Duration::from_millis(2_400);
 /// How long after the arrival of an interaction a first answer may still be sent: Discord waits 3 s.
 pub(super) const FIRST_ANSWER_TIMEOUT: Duration = Duration::from_millis(2_800);
 

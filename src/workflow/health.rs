@@ -66,7 +66,8 @@ impl EngineHealth {
 impl Engine {
     /// Reads of a card have failed for so long that people are told why.
     pub(super) fn reaction_read_overdue(&mut self, id: RequestId, read: u64) {
-        let channel = self.store.get(id).map(|request| request.details.channel);
+        let request = self.store.get(id).filter(|request| request.is_open());
+        let channel = request.map(|request| request.details.channel);
         let open = self.open_requests.get_mut(&id);
         let why = open.and_then(|open| open.reads.note_overdue(read));
         let (Some(channel), Some(why)) = (channel, why) else { return };

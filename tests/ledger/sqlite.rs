@@ -156,6 +156,9 @@ fn a_log_without_its_ledger_is_refused_and_kept() {
     assert!(!folder.ledger().exists(), "the file can be put back");
     fs::write(folder.ledger(), "").expect("a restore onto a full disk");
     is_refused();
+    let link = folder.ledger().with_file_name("link.db");
+    symlink(folder.ledger(), &link).expect("linked");
+    assert!(refusal(&link).contains("missing or empty"));
 
     fs::remove_file(log).expect("moved away");
     assert!(SqliteLedger::open(&folder.ledger()).is_ok(), "a new ledger begins");

@@ -16,7 +16,7 @@ use crate::workload::{case, request_card, results};
 
 const LIMIT: Duration = Duration::from_secs(30);
 /// How long a replica that cannot reach its ledger leaves an answer to others.
-const YIELD: Duration = Duration::from_millis(1_500);
+const YIELD: Duration = Duration::from_secs(2);
 
 fn with_ledger_port(port: u16) -> BotConfig {
     BotConfig { ledger_port: Some(port), ..SETTING }

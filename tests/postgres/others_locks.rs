@@ -79,7 +79,7 @@ async fn a_signal_that_was_not_sent_leaves_the_locks_in_reserve() -> Result<()> 
     for stage in stages(&cluster).await? {
         let mut gone = cluster.victim("app").running("select pg_sleep(600)").await?;
         let asked = stage.ask(Action::Cancel, gone.pid()).await?;
-        cluster.sql(&format!("select pg_terminate_backend({})", gone.pid())).await?;
+        cluster.terminate(gone.pid()).await?;
         assert_eq!(gone.ended().await?, SqlState::ADMIN_SHUTDOWN);
         let signalled = stage.signal(asked).await;
         assert!(!matches!(signalled, SignalResult::Sent), "{signalled:?}");

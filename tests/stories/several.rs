@@ -78,7 +78,7 @@ async fn each_of_several_sessions_has_its_own_outcome(right: SignalRight) {
 
     env.sql("alter role promoted superuser").await;
     moved_on.client().batch_execute("commit; begin; select 'of another client'").await.unwrap();
-    env.sql(&format!("select pg_terminate_backend({})", replaced.pid())).await;
+    env.cluster.terminate(replaced.pid()).await.unwrap();
     replaced.ended().await.unwrap();
     let successor = env.session_with_pid(replaced.pid()).await;
     let process = u32::try_from(stopped.pid()).unwrap();

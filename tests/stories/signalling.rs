@@ -139,7 +139,7 @@ async fn a_session_that_ended_is_not_signalled(right: SignalRight) {
     let mut victim = env.sleeping_session().await;
     let card = env.request_card("/terminate", victim.pid()).await;
 
-    env.sql(&format!("select pg_terminate_backend({})", victim.pid())).await;
+    env.cluster.terminate(victim.pid()).await.unwrap();
     victim.ended().await.unwrap();
     env.react("ben", &card, APPROVE);
 
@@ -202,7 +202,7 @@ async fn a_session_with_a_reused_pid_is_not_signalled(right: SignalRight) {
     let env = TestEnv::start_with(right).await;
     let mut victim = env.sleeping_session().await;
     let card = env.request_card("/terminate", victim.pid()).await;
-    env.sql(&format!("select pg_terminate_backend({})", victim.pid())).await;
+    env.cluster.terminate(victim.pid()).await.unwrap();
     victim.ended().await.unwrap();
 
     let Some(other_session) = env.session_with_pid(victim.pid()).await else {

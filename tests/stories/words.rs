@@ -259,7 +259,7 @@ async fn waiters_that_gave_up_or_vanished_are_not_counted_as_released() {
     }
     went_on.run("select pg_sleep(600)").await.unwrap();
     went_on.seen("wait_event = 'PgSleep'").await.unwrap();
-    env.sql(&format!("select pg_terminate_backend({})", vanished.pid())).await;
+    env.cluster.terminate(vanished.pid()).await.unwrap();
     assert_eq!(vanished.ended().await.unwrap(), SqlState::ADMIN_SHUTDOWN);
     env.react("ben", &card, APPROVE);
 

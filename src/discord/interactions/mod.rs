@@ -52,8 +52,8 @@ use crate::workflow::input::EngineInput;
 use crate::workflow::ports::{LeaseState, Ledger, Responder};
 use crate::workflow::refusal::Refusal;
 
-/// An active replica that is not busy has answered or deferred by then, and Discord still waits: it does so for 3 s.
-const YIELD: Duration = Duration::from_millis(1_500);
+/// An active replica has answered or deferred by then, even if it is busy: 0.6 s after [`TURN_TIMEOUT`]. Discord waits 3 s.
+const YIELD: Duration = Duration::from_secs(2);
 
 /// How many interactions are answered at the same time, unless one has waited too long: each takes some 10 kB, and a thousand may
 /// arrive at once.

@@ -109,8 +109,11 @@ fn file_number(metadata: &Metadata) -> FileNumber {
 /// without pages when it opens it (`pagerOpenWalIfPresent` in its source).
 pub fn verify_log_has_file(path: &Path) -> Result<(), SqliteOpenError> {
     let is_filled = |path: &Path| path.metadata().is_ok_and(|file| file.len() > 0);
+    // SQLite puts the log beside the file that a link leads to. A link to nothing is refused elsewhere.
+    let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let log = beside(path, "-wal");
-    if !is_filled(path) && is_filled(&log) {
+    // The log is looked at first, because another killgate that starts fills the file before it.
+    if is_filled(&log) && !is_filled(path) {
         return Err(SqliteOpenError::OnlyLog { path: path.to_owned(), log });
     }
     Ok(())
