@@ -78,9 +78,8 @@ impl Series {
         env.verify().await;
         let mut faults = Vec::new();
         for (index, direction) in DIRECTIONS.into_iter().enumerate() {
-            let mut lengths = lengths.map(|lengths| lengths[index]);
-            lengths.sort_unstable();
-            let length = lengths[1];
+            // Some approvals send more, such as an edit of the card when the machine is busy.
+            let length = lengths.iter().map(|lengths| lengths[index]).min().expect("three");
             println!("{link:?}, {direction:?}: {length} bytes for one approval");
             for (place, after) in (0..length).step_by(stride.unwrap_or(SAMPLE_STRIDE)).enumerate() {
                 let effects = match stride {
