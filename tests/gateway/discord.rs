@@ -11,7 +11,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use throwaway_postgres::ReservedPort;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -114,8 +114,12 @@ async fn serve(app: Router) -> String {
 
 enum WireCommand {
     Send(Value),
+    /// Reports that everything before it was sent.
+    Report(oneshot::Sender<()>),
     Close(u16),
-    End { reset: bool },
+    End {
+        reset: bool,
+    },
 }
 
 /// One connection of the client.
@@ -138,6 +142,7 @@ impl Wire {
                 tokio::select! {
                     command = command_receiver.recv() => match command {
                         Some(WireCommand::Send(frame)) => drop(socket.send(Message::text(frame.to_string())).await),
+                        Some(WireCommand::Report(sent)) => drop(sent.send(())),
                         Some(WireCommand::Close(code)) => {
                             drop(socket.close(Some(CloseFrame { code: code.into(), reason: "test".into() })).await);
                         }
@@ -170,6 +175,13 @@ impl Wire {
 
     pub(crate) fn send(&self, frame: Value) {
         let _ = self.commands.send(WireCommand::Send(frame));
+    }
+
+    /// Waits until everything was sent.
+    pub(crate) async fn flushed(&self) {
+        let (report, sent) = oneshot::channel();
+        let _ = self.commands.send(WireCommand::Report(report));
+        timeout(LIMIT, sent).await.expect("sent within the limit").expect("an open connection");
     }
 
     /// The next frame of the client, except acknowledged heartbeats.
