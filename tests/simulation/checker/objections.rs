@@ -8,7 +8,7 @@ use killgate::workflow::ports::Vote;
 use super::heard::Hearers;
 use super::{Invariant, Verdict, Violation};
 use crate::world::cast::ROBOT;
-use crate::world::facts::{Fact, Publisher};
+use crate::world::facts::{CallingTask, Fact};
 
 /// A denying reaction, until it is taken back.
 struct Denial {
@@ -25,7 +25,7 @@ pub struct Objections {
     taken_over: BTreeMap<MessageId, TakeOver>,
     /// Who found which card to be this process's own when they last looked, and has not edited it since. Their edit may be on its
     /// way when another process takes the card over. Discord knows no edit on a condition, so nobody can call it back.
-    may_edit: HashSet<(MessageId, Publisher)>,
+    may_edit: HashSet<(MessageId, CallingTask)>,
 }
 
 /// Another process has put its own card into a message.
@@ -111,7 +111,7 @@ impl Objections {
     }
 
     /// Whether an edit of this card hides no other process's card that the bot could have seen before.
-    pub fn allow_edit(&self, card: MessageId, by: Publisher) -> Verdict {
+    pub fn allow_edit(&self, card: MessageId, by: CallingTask) -> Verdict {
         if self.is_taken_over(card) && !self.may_edit.contains(&(card, by)) {
             return Err(Violation::of(Invariant::OneActive, "it put its card over another process's"));
         }

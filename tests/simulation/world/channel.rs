@@ -17,7 +17,7 @@ use killgate::workflow::ports::{
 };
 
 use super::discord::{Kind, Message, Shown, normal_reaction};
-use super::facts::{Fact, Publisher};
+use super::facts::{CallingTask, Fact};
 use super::faults::{self, Lost, Part};
 use super::postgres::Victim;
 use super::reading::problem_with;
@@ -68,7 +68,7 @@ impl IncidentChannel for World {
             *state.card(place.message)? = shown(card);
             state.bear_mark_of(place.message, &card.request);
             let outcome = card.request.resolution().map(|ending| ending.outcome);
-            state.note(Fact::Edited { message: place.message, by: Publisher::current(), outcome });
+            state.note(Fact::Edited { message: place.message, by: CallingTask::current(), outcome });
             if outcome.is_some() {
                 state.read(messages::card::card_edit(card, &LOOK));
             }
@@ -143,7 +143,7 @@ impl IncidentChannel for World {
 
     async fn card_mark(&self, message: MessageRef) -> Result<Option<CardMark>, DeliveryError> {
         self.call(Part::Channel, |state| {
-            state.note(Fact::MarkRead { card: message.message, by: Publisher::current() });
+            state.note(Fact::MarkRead { card: message.message, by: CallingTask::current() });
             let message = state.discord.messages.get(&message.message);
             message.filter(|message| matches!(message.kind, Kind::Card { .. })).map(Message::card_mark)
         })

@@ -16,18 +16,18 @@ use super::postgres::Victim;
 /// The task that reads a mark or edits a card. A request that was closed may have two, and each edits because of what it has read
 /// itself.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Publisher(Option<tokio::task::Id>);
+pub struct CallingTask(Option<tokio::task::Id>);
 
-impl Publisher {
+impl CallingTask {
     pub fn current() -> Self {
         Self(tokio::task::try_id())
     }
 }
 
-impl fmt::Debug for Publisher {
+impl fmt::Debug for CallingTask {
     /// Tasks are numbered through the whole process, and the same seed must leave the same facts.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Publisher")
+        f.write_str("CallingTask")
     }
 }
 
@@ -68,7 +68,7 @@ pub enum Fact {
     /// A card was changed; how it says the request ended, if it does.
     Edited {
         message: MessageId,
-        by: Publisher,
+        by: CallingTask,
         outcome: Option<Outcome>,
     },
     /// A result appeared in the channel.
@@ -142,7 +142,7 @@ pub enum Fact {
     /// The bot read whose card a message is.
     MarkRead {
         card: MessageId,
-        by: Publisher,
+        by: CallingTask,
     },
     /// Another process with the same token answered the command of the request.
     AnsweredElsewhere {
