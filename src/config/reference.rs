@@ -160,7 +160,7 @@ pub(super) const TARGET: ConfigTable = ConfigTable {
     name: "[[target]]",
     keys: &[
         key("name", "1 to 100 printable characters, unique", None, "What people call it. Required."),
-        key("url", POSTGRES_URL, None, "Where the server is, and as whom to log in. Required."),
+        key("url", POSTGRES_URL, None, "Where the server is, and the user to log in as. Required."),
         key("password_file", FILE, None, "The file that holds the password; read again at each connect."),
         key("password_env", VARIABLE, None, "The environment variable that holds the password."),
         key(

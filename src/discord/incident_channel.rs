@@ -32,8 +32,8 @@ use crate::workflow::ports::{
 
 /// The bot's clock may differ from Discord's. A search begins this much earlier.
 const CLOCK_SKEW: Duration = Duration::from_mins(2);
-/// The time limit of one look at a person, half of it for the first attempt: Discord may take 2 s to answer. Those who wait for it are told soon
-/// why, and it is tried again.
+/// The time limit of one look at a person, half of it for the first attempt: Discord may take 2 s to answer. Those who wait for it are
+/// told soon why, and it is tried again. Shorter than the workflow's limit for looks that are made again, which leaves out what hangs.
 const MEMBER_TIMEOUT: Duration = Duration::from_millis(4_500);
 /// The first millisecond of Discord's ids, since 1970 (documentation, "Snowflakes").
 const DISCORD_EPOCH_MS: i64 = 1_420_070_400_000;

@@ -2,8 +2,8 @@
 //! in one turn or in many.
 //!
 //! What waits in the queue then may be old: people may have taken back an approval since, or denied. So nothing is executed until a
-//! marker that the engine sends through its own queue arrives in time, and the reactions are read after that. Old events that wait in the connection to Discord are the
-//! gateway's concern.
+//! marker that the engine sends through its own queue arrives in time, and the reactions are read after that. Old events that wait in the
+//! connection to Discord are the gateway's concern.
 
 use std::sync::Arc;
 use std::time::Duration;
