@@ -1,5 +1,5 @@
-//! The network between the bot and Discord's API, its target and its ledger is cut, stalled and delayed within one approval, from
-//! the command to the closed card: every few thousand bytes with each effect, or where `KILLGATE_FAULT_STRIDE` is set, every so
+//! The network between the bot and Discord's REST API and gateway, its target and its ledger is cut, stalled and delayed within one
+//! approval, from the command to the closed card: every few thousand bytes with each effect, or where `KILLGATE_FAULT_STRIDE` is set, every so
 //! many bytes with the effects in turn. At a stride of 1, every byte of an approval is the first one that is not forwarded.
 
 use std::collections::BTreeMap;
@@ -191,8 +191,13 @@ fn faults_between_bot_and(link: Link) {
 }
 
 #[test]
-fn faults_within_an_approval_between_bot_and_discord_lead_to_a_true_outcome() {
-    faults_between_bot_and(Link::Discord);
+fn faults_within_an_approval_between_bot_and_rest_api_lead_to_a_true_outcome() {
+    faults_between_bot_and(Link::RestApi);
+}
+
+#[test]
+fn faults_within_an_approval_between_bot_and_gateway_lead_to_a_true_outcome() {
+    faults_between_bot_and(Link::Gateway);
 }
 
 #[test]

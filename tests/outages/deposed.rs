@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use crate::environment::{APPROVE, Bot, BotConfig, TestEnv, wait_until_ready, wait_until_standby};
+use crate::bot_config::BotConfig;
+use crate::environment::{APPROVE, Bot, TestEnv, wait_until_ready, wait_until_standby};
 use crate::failovers::SETTING;
-use crate::faulty_link::Link;
 use crate::proxy::{Direction, FaultEffect, NetworkFault, Proxy};
 use crate::verification::verify;
 use crate::workload::{Case, request_card, results, session_end};
@@ -29,6 +29,13 @@ const EFFECTS: [FaultEffect; 3] =
 enum Loss {
     Paused,
     WithoutLedger,
+}
+
+/// Where the fault is.
+#[derive(Clone, Copy, Debug)]
+enum Link {
+    Target,
+    Ledger,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +69,6 @@ impl Replica {
 
     fn link(&self, link: Link) -> &Proxy {
         match link {
-            Link::Discord => &self.api,
             Link::Target => &self.target,
             Link::Ledger => &self.ledger,
         }

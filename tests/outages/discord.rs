@@ -7,7 +7,8 @@ use throwaway_postgres::{SqlState, Victim};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
 
-use crate::environment::{APPROVE, Bot, BotConfig, TestEnv};
+use crate::bot_config::BotConfig;
+use crate::environment::{APPROVE, Bot, TestEnv, port_of};
 use crate::workload::{is_card, request_card, results};
 
 /// A result that was not posted yet must be posted this soon after Discord is back.
@@ -138,12 +139,6 @@ async fn count_connections(port: u16) -> usize {
     // The loop ends only by the timeout.
     let _ = timeout(COUNTING_TIME, counting).await;
     count
-}
-
-fn port_of(url: &str) -> u16 {
-    let end = url.rsplit(':').next().expect("a port");
-    let digits = end.split(|c: char| !c.is_ascii_digit()).next();
-    digits.expect("a port").parse().expect("a number")
 }
 
 /// The process's CPU time (proc(5), `/proc/pid/stat`: fields 14 and 15, in hundredths of a second on Linux).

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use discord_sim::{Channel, Person, Sim};
+use discord_sim::{Channel, Person, Sim, SimBuilder};
 use killgate::postgres::guard::guard_sql;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -17,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::bot_config::BotConfig;
 use crate::disk::Disk;
 use crate::replay::{replay, replay_left_ledger};
 
@@ -29,49 +29,15 @@ pub struct TestEnv {
     pub cluster: Cluster,
     pub folder: TempDir,
     /// The disk of a SQLite ledger, if it is not in the folder.
-    disk: Option<Disk>,
+    pub disk: Option<Disk>,
     /// Whether a ledger was replayed.
     has_replayed: AtomicBool,
-}
-
-/// How a bot is configured.
-pub struct BotConfig {
-    pub ledger: LedgerKind,
-    /// The port at which bots reach Discord's API, if not directly.
-    pub api_port: Option<u16>,
-    /// The port at which bots reach the target, if not directly.
-    pub target_port: Option<u16>,
-    /// The port of the ledger's server, if it is not the target's.
-    pub ledger_port: Option<u16>,
-    /// The target's `password_file` in the environment's folder.
-    pub password_file: Option<&'static str>,
-    pub confirm_within: &'static str,
-}
-
-#[derive(Clone, Copy)]
-pub enum LedgerKind {
-    Sqlite,
-    /// A database on the target's server.
-    Postgres,
 }
 
 /// A running bot, killed on drop.
 pub struct Bot {
     process: Child,
     http: ReservedPort,
-}
-
-impl Default for BotConfig {
-    fn default() -> Self {
-        Self {
-            ledger: LedgerKind::Sqlite,
-            api_port: None,
-            target_port: None,
-            ledger_port: None,
-            password_file: None,
-            confirm_within: "2s",
-        }
-    }
 }
 
 /// Replays the ledger that the test leaves behind. A proxy in front of it, or its own server, may be gone by now.
@@ -112,6 +78,16 @@ impl Drop for TestEnv {
 impl TestEnv {
     /// An environment where the bot signals through the guard, which logs every signal to the server log.
     pub async fn new() -> Self {
+        Self::with(Sim::builder()).await
+    }
+
+    /// The same, where bots are told to find the gateway at this port. They notice within 2 s that it does not answer.
+    pub async fn with_gateway_at(port: u16) -> Self {
+        let url = format!("ws://127.0.0.1:{port}");
+        Self::with(Sim::builder().gateway_at(&url).heartbeat_every(Duration::from_secs(1))).await
+    }
+
+    async fn with(sim: SimBuilder) -> Self {
         let cluster = Cluster::builder()
             .setting("log_min_messages", "log")
             .setting("max_connections", "200")
@@ -120,7 +96,7 @@ impl TestEnv {
             .expect("a PostgreSQL server");
         cluster.sql(&guard_sql("killgate")).await.expect("the guard");
         create_ledger_database(&cluster).await;
-        let sim = Sim::builder()
+        let sim = sim
             .role("oncall")
             .role("dba")
             .person("ana", ["oncall"])
@@ -180,59 +156,14 @@ impl TestEnv {
         Bot { process, http }
     }
 
-    pub fn write_config(&self, config: &BotConfig, http: u16) -> PathBuf {
-        let sim = &self.sim;
-        let target_port = config.target_port.unwrap_or(self.cluster.port());
-        let ledger = match config.ledger {
-            LedgerKind::Sqlite if self.disk.is_some() => "sqlite:disk/killgate.db".to_owned(),
-            LedgerKind::Sqlite => "sqlite:killgate.db".to_owned(),
-            LedgerKind::Postgres => {
-                let port = config.ledger_port.unwrap_or(self.cluster.port());
-                format!("postgresql://keeper@127.0.0.1:{port}/ledger")
-            }
-        };
-        let password =
-            config.password_file.map(|file| format!("password_file = \"{file}\"")).unwrap_or_default();
-        let toml = format!(
-            r#"
-[discord]
-guild = {guild}
-channels = ["{channel}"]
-token_file = "token"
-api_url = "{api}"
-[access]
-requesters = {{ roles = [{oncall}] }}
-approvers = {{ roles = [{dba}] }}
-[[target]]
-name = "orders"
-url = "postgresql://killgate@127.0.0.1:{target_port}/postgres"
-{password}
-[limits]
-open_requests_per_user = 1000
-open_requests = 1000
-signals_per_hour = 100000
-confirm_within = "{confirm_within}"
-[ledger]
-url = "{ledger}"
-[http]
-listen = "127.0.0.1:{http}"
-"#,
-            guild = sim.guild_id(),
-            channel = self.incident().id(),
-            api = config.api_port.map_or_else(|| sim.api_url(), |port| format!("http://127.0.0.1:{port}")),
-            confirm_within = config.confirm_within,
-            oncall = sim.role_id("oncall"),
-            dba = sim.role_id("dba"),
-        );
-        let path = self.folder.path().join(format!("killgate-{http}.toml"));
-        fs::write(&path, toml).expect("written");
-        path
+    /// The port of Discord's REST API.
+    pub fn api_port(&self) -> u16 {
+        port_of(&self.sim.api_url())
     }
 
-    /// The port of Discord's API.
-    pub fn api_port(&self) -> u16 {
-        let url = self.sim.api_url();
-        url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a URL with a port")
+    /// The port of Discord's gateway itself.
+    pub fn gateway_port(&self) -> u16 {
+        port_of(&self.sim.gateway_url())
     }
 
     pub fn incident(&self) -> Channel {
@@ -397,4 +328,11 @@ pub async fn wait_until_standby(bot: &Bot) {
 pub async fn create_ledger_database(cluster: &Cluster) {
     cluster.role("keeper").await.expect("a role");
     cluster.sql("create database ledger owner keeper").await.expect("a database");
+}
+
+/// The port in an URL of the simulated Discord.
+pub fn port_of(url: &str) -> u16 {
+    let end = url.rsplit(':').next().expect("a port");
+    let digits = end.split(|c: char| !c.is_ascii_digit()).next();
+    digits.expect("a port").parse().expect("a number")
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::environment::{BotConfig, LedgerKind, TestEnv, wait_until_ready, wait_until_standby};
+use crate::bot_config::{BotConfig, LedgerKind};
+use crate::environment::{TestEnv, wait_until_ready, wait_until_standby};
 use crate::proxy::{Direction, Proxy};
 use crate::random_delays::RandomDelays;
 use crate::verification::verify;

@@ -1,11 +1,12 @@
-//! A bot with a proxy between it and Discord's API, its target or its ledger, and approvals that a fault disturbs.
+//! A bot with a proxy between it and Discord's REST API or gateway, its target or its ledger, and approvals that a fault disturbs.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use crate::environment::{Bot, BotConfig, TestEnv, wait_until_ready};
+use crate::bot_config::BotConfig;
+use crate::environment::{Bot, TestEnv, wait_until_ready};
 use crate::failovers::SETTING;
 use crate::proxy::{Direction, NetworkFault, Proxy};
 use crate::verification::verify;
@@ -20,7 +21,8 @@ const QUIET: Duration = Duration::from_millis(250);
 /// What is behind the proxy.
 #[derive(Clone, Copy, Debug)]
 pub enum Link {
-    Discord,
+    RestApi,
+    Gateway,
     Target,
     Ledger,
 }
@@ -37,12 +39,20 @@ pub struct FaultyLink {
 
 impl FaultyLink {
     pub async fn start(link: Link) -> Self {
-        let env = TestEnv::new().await;
-        let server = if matches!(link, Link::Discord) { env.api_port() } else { env.cluster.port() };
-        let proxy = Proxy::to(server).await;
+        let proxy = Proxy::new().await;
+        let env = match link {
+            Link::Gateway => TestEnv::with_gateway_at(proxy.port).await,
+            Link::RestApi | Link::Target | Link::Ledger => TestEnv::new().await,
+        };
+        proxy.forward_to(match link {
+            Link::RestApi => env.api_port(),
+            Link::Gateway => env.gateway_port(),
+            Link::Target | Link::Ledger => env.cluster.port(),
+        });
         let port = Some(proxy.port);
         let config = match link {
-            Link::Discord => BotConfig { api_port: port, ..SETTING },
+            Link::RestApi => BotConfig { api_port: port, ..SETTING },
+            Link::Gateway => SETTING,
             Link::Target => BotConfig { target_port: port, ..SETTING },
             Link::Ledger => BotConfig { ledger_port: port, ..SETTING },
         };
@@ -88,7 +98,8 @@ impl FaultyLink {
     pub async fn verify(self) -> BTreeMap<String, usize> {
         let outcomes = verify(&self.env, &BotConfig { ledger_port: None, ..self.config }, &self.cases).await;
         // What becomes of a session is seen whatever Discord does.
-        assert!(!matches!(self.link, Link::Discord) || !outcomes.contains_key("unknown"), "{outcomes:?}");
+        let is_discord = matches!(self.link, Link::RestApi | Link::Gateway);
+        assert!(!is_discord || !outcomes.contains_key("unknown"), "{outcomes:?}");
         outcomes
     }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 use throwaway_postgres::Victim;
 use tokio::time::Instant;
 
-use crate::environment::{APPROVE, BotConfig, TestEnv};
+use crate::bot_config::BotConfig;
+use crate::environment::{APPROVE, TestEnv};
 use crate::proxy::{Direction, FaultEffect, NetworkFault, Proxy};
 use crate::random_delays::RandomDelays;
 use crate::verification::verify;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use crate::environment::{APPROVE, BotConfig, TestEnv, wait_until_ready, wait_until_standby};
+use crate::bot_config::BotConfig;
+use crate::environment::{APPROVE, TestEnv, wait_until_ready, wait_until_standby};
 use crate::failovers::SETTING;
 use crate::proxy::{Direction, FaultEffect, NetworkFault, Proxy};
 use crate::verification::verify;

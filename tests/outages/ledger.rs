@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use throwaway_postgres::{Cluster, SqlState, eventually};
 use tokio::time::timeout;
 
+use crate::bot_config::BotConfig;
 use crate::environment::{
-    APPROVE, BotConfig, DENY, TestEnv, create_ledger_database, wait_until_ready, wait_until_standby,
+    APPROVE, DENY, TestEnv, create_ledger_database, wait_until_ready, wait_until_standby,
 };
 use crate::failovers::SETTING;
 use crate::proxy::{Direction, FaultEffect, NetworkFault, Proxy};
@@ -17,6 +19,12 @@ use crate::workload::{case, request_card, results};
 const LIMIT: Duration = Duration::from_secs(30);
 /// How long a replica that cannot reach its ledger leaves an answer to others.
 const YIELD: Duration = Duration::from_secs(2);
+/// How many clients ask at once; the bot serves 64.
+const CLIENTS: usize = 60;
+/// For how long they ask, which is several times as long as the result of a probe is used again.
+const ASK_FOR: Duration = Duration::from_secs(3);
+/// A Bind, an Execute and a Sync message are longer (PostgreSQL: "Message Formats").
+const SHORTEST_STATEMENT: usize = 25;
 
 fn with_ledger_port(port: u16) -> BotConfig {
     BotConfig { ledger_port: Some(port), ..SETTING }
@@ -270,4 +278,24 @@ async fn wait_until_standby_has_read_the_end(ledger: &Cluster) {
 async fn copy(from: &Path, to: &Path) {
     let copied = tokio::process::Command::new("cp").arg("-a").args([from, to]).status().await;
     assert!(copied.expect("cp").success());
+}
+
+#[tokio::test]
+async fn however_many_ask_whether_it_is_ready_the_ledger_is_asked_once_a_second() {
+    let env = TestEnv::new().await;
+    let proxy = Proxy::to(env.cluster.port()).await;
+    let bot = env.bot(&with_ledger_port(proxy.port));
+    wait_until_ready(&env, &bot).await;
+    // Long enough that others ask while a probe runs.
+    proxy.slow_down(Duration::from_millis(200));
+    let (began, before, mut asked) = (Instant::now(), proxy.forwarded(Direction::ToServer), 0);
+    while began.elapsed() < ASK_FOR {
+        let answers = join_all((0..CLIENTS).map(|_| bot.get("/readyz"))).await;
+        assert!(answers.iter().all(|answer| matches!(answer, Some((200, _)))), "{answers:?}");
+        asked += CLIENTS;
+    }
+    // The lease is renewed meanwhile, too.
+    let sent = proxy.forwarded(Direction::ToServer) - before;
+    println!("{sent} bytes to the ledger for {asked} requests");
+    assert!(sent > 0 && sent < asked * SHORTEST_STATEMENT, "{sent} bytes for {asked} requests");
 }

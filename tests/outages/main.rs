@@ -1,6 +1,7 @@
 //! Outages of everything: killgate's process, its replicas, PostgreSQL, Discord, the disk, and the network between them. Afterwards
 //! each request has one outcome, each signal was approved, and each result was posted once.
 
+mod bot_config;
 mod bytes;
 mod deposed;
 mod discord;

@@ -35,6 +35,8 @@ pub struct NetworkFault {
 
 #[derive(Default)]
 struct State {
+    /// The server's port, once it is known.
+    server: Option<u16>,
     fault: Option<NetworkFault>,
     /// The fault counts from the data that contains this text.
     starts_at: Option<String>,
@@ -58,6 +60,13 @@ pub struct Proxy {
 
 impl Proxy {
     pub async fn to(server: u16) -> Self {
+        let proxy = Self::new().await;
+        proxy.forward_to(server);
+        proxy
+    }
+
+    /// A proxy whose port has to be known before its server is started. Until [`Proxy::forward_to`], connections end at once.
+    pub async fn new() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let state = Arc::<Mutex<State>>::default();
@@ -66,10 +75,15 @@ impl Proxy {
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
-                connections.spawn(forward(client, server, Arc::clone(&shared)));
+                connections.spawn(forward(client, Arc::clone(&shared)));
             }
         });
         Self { port, state, _tasks: tasks }
+    }
+
+    /// Where new connections lead.
+    pub fn forward_to(&self, server: u16) {
+        lock(&self.state).server = Some(server);
     }
 
     /// Arms a fault for the first connection that reaches it.
@@ -119,7 +133,10 @@ fn lock(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn forward(client: TcpStream, server: u16, state: Arc<Mutex<State>>) {
+async fn forward(client: TcpStream, state: Arc<Mutex<State>>) {
+    let Some(server) = lock(&state).server else {
+        return;
+    };
     let Ok(server) = TcpStream::connect(("127.0.0.1", server)).await else {
         return;
     };

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use throwaway_postgres::SqlState;
 
-use crate::environment::{APPROVE, Bot, BotConfig, TestEnv, wait_until_ready, wait_until_standby};
+use crate::bot_config::BotConfig;
+use crate::environment::{APPROVE, Bot, TestEnv, wait_until_ready, wait_until_standby};
 use crate::failovers::SETTING;
 use crate::proxy::Proxy;
 use crate::stopping::{send_signal, wait_for_server_log};

@@ -9,7 +9,8 @@ use rusqlite::Connection;
 use throwaway_postgres::{SqlState, Victim, eventually};
 use tokio::time::sleep;
 
-use crate::environment::{APPROVE, Bot, BotConfig, TestEnv, wait_until_ready};
+use crate::bot_config::BotConfig;
+use crate::environment::{APPROVE, Bot, TestEnv, wait_until_ready};
 use crate::failovers::SETTING as SHARED;
 use crate::verification::verify;
 use crate::workload::{request_card, results};

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use crate::environment::{APPROVE, BotConfig, TestEnv};
+use crate::bot_config::BotConfig;
+use crate::environment::{APPROVE, TestEnv};
 use crate::proxy::{Direction, FaultEffect, NetworkFault, Proxy};
 use crate::verification::verify;
 use crate::workload::{case, request_card, results};

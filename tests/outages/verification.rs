@@ -6,7 +6,8 @@ use discord_sim::Message;
 use serde_json::Value;
 use throwaway_postgres::SqlState;
 
-use crate::environment::{BotConfig, TestEnv};
+use crate::bot_config::BotConfig;
+use crate::environment::TestEnv;
 use crate::workload::{Case, is_card, results as posted_results};
 
 /// The records of one request.

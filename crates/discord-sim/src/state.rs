@@ -96,6 +96,12 @@ impl SimState {
         format!("ws://{}", reachable_address(self.gateway.address))
     }
 
+    /// Where bots are told to find the gateway.
+    pub(crate) fn announced_gateway_url(&self) -> String {
+        let announced = self.world().gateway.settings.url.clone();
+        announced.unwrap_or_else(|| self.gateway_url())
+    }
+
     /// Resets all connections of bots and refuses new ones. The page stays reachable.
     pub(crate) async fn outage(&self) {
         for listener in [&self.api, &self.gateway] {

@@ -59,7 +59,7 @@ impl ConnectionStatus {
     }
 
     fn identify(&mut self, data: &Value, shared: &SimState) -> OpcodeReply {
-        let resume_url = shared.gateway_url();
+        let resume_url = shared.announced_gateway_url();
         shared.update(|world| {
             if without_bot_prefix(data["token"].as_str()) != world.application.token {
                 return OpcodeReply::Close(4004);

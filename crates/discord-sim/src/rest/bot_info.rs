@@ -13,13 +13,12 @@ use crate::state::SimState;
 use crate::world::effective_permissions::in_guild;
 
 pub(crate) async fn gateway(State(shared): State<Arc<SimState>>) -> Json<Value> {
-    Json(json!({ "url": shared.gateway_url() }))
+    Json(json!({ "url": shared.announced_gateway_url() }))
 }
 
 pub(crate) async fn gateway_bot(State(shared): State<Arc<SimState>>) -> Json<Value> {
-    let url = shared.gateway_url();
+    let url = shared.announced_gateway_url();
     let world = shared.world();
-    let url = world.gateway.settings.url.clone().unwrap_or(url);
     let total = world.gateway.settings.identify_limit;
     Json(json!({ "url": url, "shards": 1, "session_start_limit": {
         "total": total, "remaining": total.saturating_sub(world.gateway.identifies),
