@@ -15,7 +15,7 @@ use crate::domain::progress::Progress;
 use crate::domain::session::{BackendType, Session, SessionState, Snapshot, WaitEvent};
 use crate::domain::timestamp::Timestamp;
 
-/// Redacts query text; `None` when query text is hidden. Raw query text never leaves this module.
+/// Returns what may be shown of a query; `None` when query text is hidden. Only what it returns leaves this module.
 pub type QueryRedactor = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// The names that the protection rules are about, as the server returns them.
@@ -84,7 +84,8 @@ pub(super) enum ProcessRow {
     Session(Box<Session>),
 }
 
-/// How many listings have begun. Global, because a reload replaces a target's connection but keeps the requests.
+/// The number of the next snapshot ([`Snapshot::order`]). Global, because a reload replaces a target's
+/// connection but keeps the requests.
 static LOOKS: AtomicU64 = AtomicU64::new(1);
 
 /// Builds a snapshot from the rows of the listing, of which there is at least one.
@@ -257,12 +258,14 @@ pub(super) fn progress_by_pid(rows: &[Row]) -> Result<HashMap<Pid, Progress>, to
     Ok(found)
 }
 
-/// Whether a query calls the function that begins a base backup. Anybody can write its name into a comment or a literal, to
-/// deter people.
+/// Whether a query calls the function that begins a base backup. Anybody can write its name into a comment or a literal, or use it
+/// as an alias, to deter people.
 fn begins_backup(query: &str) -> bool {
     let names_function = |text: &str| {
         let text = text.to_ascii_lowercase();
-        ["pg_backup_start", "pg_start_backup"].iter().any(|name| text.contains(name))
+        let mut after =
+            ["pg_backup_start", "pg_start_backup"].iter().flat_map(|name| text.split(name).skip(1));
+        after.any(|after| after.trim_start().starts_with('('))
     };
     let calls_function =
         |shown: VisibleQuery| shown.as_str().ends_with('…') || names_function(shown.as_str());

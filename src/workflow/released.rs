@@ -30,8 +30,8 @@ pub(super) struct ReleaseReport {
     pub(super) successor: Option<String>,
 }
 
-/// Looks until all `waiters` of the `ended` sessions have their locks, or the time is up. Each of the sessions had its locks at
-/// least until the time beside its waiters.
+/// Looks until all `waiters` of the `ended` sessions have their locks, or the time is up. `waiters` has an entry for each ended
+/// session: a time until which it certainly still had its locks, and the sessions that waited for it.
 pub(super) async fn report_released(
     server: ServerIdentity,
     ended: &BTreeSet<Pid>,
@@ -43,7 +43,7 @@ pub(super) async fn report_released(
     for (until, waiters) in waiters {
         for (pid, waiter) in waiters.iter().filter(|(pid, _)| !ended.contains(pid)) {
             others.insert(*pid, *waiter);
-            // Whoever waited for several of them needed the locks of all.
+            // A session that waited for several of them needed the locks of all.
             held_until.entry(*pid).and_modify(|latest| *latest = (*latest).max(*until)).or_insert(*until);
         }
     }
@@ -51,7 +51,7 @@ pub(super) async fn report_released(
         return ReleaseReport { released: Some(0), successor: None };
     }
     let mut report = ReleaseReport::default();
-    // A queue is served one after the other, so those in it get a moment.
+    // PostgreSQL grants a lock to one waiter after the other, so they get some time.
     let all_released = timeout(RELEASE_WITHIN, async {
         let mut wait = FIRST_WAIT;
         loop {
@@ -105,14 +105,19 @@ fn is_released(waiter: &BackendIdentity, snapshot: &Snapshot, ended_after: Times
     }
 }
 
+/// A name that a database user chose, so that it does not read as part of the sentence.
+fn quoted(name: &str) -> String {
+    format!("“{}”", name.replace(['“', '”'], "\""))
+}
+
 /// The session that now blocks those still waiting, and that had not waited with them.
 fn successor(waiting: &BTreeSet<Pid>, waiters: &KnownWaiters, snapshot: &Snapshot) -> Option<String> {
     let blockers =
         waiting.iter().filter_map(|pid| snapshot.find(*pid)).flat_map(|session| &session.blocked_by);
     let mut holders = blockers.filter_map(|pid| snapshot.find(Pid::new(*pid)?));
     let holder = holders.find(|holder| !holder.waits_for_lock() && !waiters.contains_key(&holder.pid))?;
-    let name = holder.group_name().unwrap_or("a session");
-    let user = holder.user.as_deref().map_or(String::new(), |user| format!(" of user {user}"));
+    let name = holder.group_name().map_or("a session".to_owned(), quoted);
+    let user = holder.user.as_deref().map_or(String::new(), |user| format!(" of user {}", quoted(user)));
     let still = match waiting.len() {
         1 => "1 session still waits".to_owned(),
         number => format!("{number} sessions still wait"),

@@ -272,8 +272,7 @@ fn a_result_repeats_what_came_true_and_nothing_else() {
     session.has_begun_backup = true;
     let committing = Session { wait: Some(wait("IPC", "SyncRep")), ..session.clone() };
     let text = read(&result::reply(&content).expect("it has ended"));
-    let came_true =
-        "\nWhat its transaction had changed is rolled back. The base backup that it began is ruined.\n";
+    let came_true = "\nWhat its transaction had changed is rolled back. Its last query names the function that begins a base backup: the base backup that it began is ruined.\n";
     assert!(text.contains(came_true), "{text}");
     assert!(!text.contains("disconnected") && !text.contains("Releases"), "{text}");
     // As it was last seen, not as it was asked for.

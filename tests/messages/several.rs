@@ -228,19 +228,19 @@ fn a_result_about_several_names_what_came_true_and_who_holds_the_locks_now() {
         (4701..4704).map(|number| ended(number, Outcome::Terminated, "the session was seen to end"));
     let mut resolution = Resolution::of_execution(backends.collect(), Some(1));
     resolution.detail =
-        format!("{}; 2 sessions still wait, for what billing (5000) holds now", resolution.detail);
+        format!("{}; 2 sessions still wait, for what “billing” (5000) holds now", resolution.detail);
     request.state = executed(Action::Terminate, resolution).state;
     let card = card_of(request);
     let reply = read(&result::reply(&card).expect("it has ended"));
     assert!(
         reply.contains(
-            "Terminated 3 of 3 on orders after 143 ms. 2 sessions still wait, for what billing (5000) holds"
+            "Terminated 3 of 3 on orders after 143 ms. 2 sessions still wait, for what “billing” (5000) holds"
         ),
         "{reply}"
     );
     assert!(reply.contains("\n4701, 4702: What its transaction had changed is rolled back.\n"), "{reply}");
     let card = read(&card_edit(&card, &render_config()));
-    assert!(card.contains("2 sessions still wait, for what billing (5000) holds now."), "{card}");
+    assert!(card.contains("2 sessions still wait, for what “billing” (5000) holds now."), "{card}");
 }
 
 #[test]

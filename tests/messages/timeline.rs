@@ -45,7 +45,7 @@ fn each_record_shows_when_who_and_what() {
     <t:1795374000:T> (+180 ms) · card posted · record 13
     <t:1795374021:T> (+21 s) · the reaction of <@1> did not count: it was their own request · record 14
     <t:1795374030:T> (+30 s) · <@2> approved · record 15
-    <t:1795374031:T> (+31 s) · <@2> took the approval back · record 16
+    <t:1795374031:T> (+31 s) · the approval of <@2> no longer counts · record 16
     <t:1795374032:T> (+32 s) · <@2> approved · record 17
     <t:1795374180:T> (+3 m) · approvers reminded · record 18
     <t:1795374200:T> (+3 m 20 s) · <@3> approved · record 19

@@ -131,8 +131,8 @@ async fn progress_transaction_id_and_backup_of_a_session_are_read() -> Result<()
     cluster.sql(TABLE).await?;
     let [stage, _] = stages(&cluster).await?;
     let reader = cluster.victim("app").idle_in_transaction("select * from t").await?;
-    // Only its comment and a literal name what another session calls.
-    let update = "update t set m = 1 where n = 1 and 'pg_backup_start' <> '' /* pg_backup_start() */";
+    // Its comment, a literal and an alias name what another session calls.
+    let update = "update t set m = 1 where n = 1 and 'pg_backup_start()' <> '' /* pg_backup_start() */ returning n as pg_backup_start";
     let writer = cluster.victim("app").idle_in_transaction(update).await?;
     let building = cluster.victim("postgres").waiting("create index concurrently i on t (m)").await?;
     let version: i32 = building_version(&cluster).await?;

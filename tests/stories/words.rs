@@ -151,7 +151,7 @@ async fn a_session_that_began_a_backup_is_said_to_ruin_it() {
     victim.client().batch_execute(&format!("select {function}({arguments})")).await.unwrap();
 
     let text = env.request_card("/terminate", victim.pid()).await.text();
-    assert!(text.contains("The base backup that it began is ruined."), "{text}");
+    assert!(text.contains("the base backup that it began is ruined."), "{text}");
 }
 
 #[tokio::test]
@@ -282,8 +282,10 @@ async fn a_session_that_takes_the_lock_before_the_others_is_named() {
     env.react("ben", &card, APPROVE);
 
     let result = env.assert_outcome(1, &card, "terminated", "Terminated").await;
-    let expected =
-        format!("1 session still waits, for what reconnected of user app ({}) holds now", successor.pid());
+    let expected = format!(
+        "1 session still waits, for what “reconnected” of user “app” ({}) holds now",
+        successor.pid()
+    );
     assert!(result.contains(&expected), "{result}");
 }
 

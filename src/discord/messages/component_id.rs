@@ -45,7 +45,7 @@ const TERMINATE_ALL: &str = "T";
 const CANCEL: &str = "c";
 const TERMINATE: &str = "t";
 const DETAILS: &str = "v";
-const UNESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'-').remove(b'.');
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'-').remove(b'.');
 
 /// What a button, a menu or a form does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,7 +180,7 @@ impl PageNavigation {
         let SessionQuery { target, view, filter } = &self.query;
         let escape = |text: &Option<String>| {
             let text = text.as_deref().unwrap_or_default();
-            utf8_percent_encode(text, UNESCAPED).to_string()
+            utf8_percent_encode(text, ESCAPED).to_string()
         };
         let id = [
             format!("{VERSION}{}", step_letter(self.step)),

@@ -60,7 +60,11 @@ const CONSEQUENCES: &[Consequence] = &[
         let lost = if is_kept { "the next one starts over" } else { "that work is lost" };
         Some(format!("{progress}; {lost}."))
     },
-    |it| it.session.has_begun_backup.then(|| "The base backup that it began is ruined.".to_owned()),
+    |it| {
+        it.session.has_begun_backup.then(|| {
+            "Its last query names the function that begins a base backup: the base backup that it began is ruined.".to_owned()
+        })
+    },
     |it| {
         (it.session.state == SessionState::Disabled).then(|| {
             "PostgreSQL does not show what it runs (track_activities is off), so what is lost is not known.".to_owned()

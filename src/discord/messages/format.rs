@@ -140,7 +140,7 @@ pub fn action_on_session(details: &RequestDetails) -> String {
     format!("{} {}", infinitive(details.action), session_on_target(details))
 }
 
-/// A session by what people call it, its pid behind: `psql of user app (4711)`.
+/// A session by what people call it, followed by its pid: `psql of user app (4711)`.
 pub fn session_name(session: &Session) -> String {
     let pid = session.pid;
     let application = Some(session.application.as_str()).filter(|name| !name.is_empty());
@@ -154,9 +154,9 @@ pub fn session_name(session: &Session) -> String {
     }
 }
 
-/// Quotes a name that a client chose, so that it does not read as part of the sentence. A plain word needs no quotes.
-pub(super) fn quoted_name(text: &str) -> String {
-    match short_name(text, SESSION_NAME_LENGTH) {
+/// Quotes a name that a database user chose, so that it does not read as part of the sentence. A plain word needs no quotes.
+pub(in crate::discord) fn quoted_name(text: &str) -> String {
+    match short_name(&text.replace(['“', '”'], "\""), SESSION_NAME_LENGTH) {
         name if is_plain_word(text) => name,
         name => format!("“{name}”"),
     }

@@ -1,6 +1,7 @@
 //! Which lock is waited for, in words.
 
-use super::format::{age, name, short_name, verbatim};
+use super::format::{age, name, quoted_name, verbatim};
+use crate::discord::sanitize;
 use crate::domain::lock_wait::{LockWait, LockedRelation, PreparedTransaction};
 use crate::domain::progress::Progress;
 use crate::domain::session::Session;
@@ -33,12 +34,13 @@ pub(in crate::discord) fn locked_thing(wait: &LockWait) -> String {
 
 fn relation_text(relation: &LockedRelation) -> String {
     match relation {
-        // PostgreSQL's default `search_path` finds these without their schema.
+        // PostgreSQL's default `search_path` finds these without their schema, unless they are named like its own.
         LockedRelation::Named(text) => {
-            verbatim(text.strip_prefix("public.").unwrap_or(text), RELATION_LENGTH)
+            let in_public = text.strip_prefix("public.").filter(|name| !name.starts_with("pg_"));
+            verbatim(in_public.unwrap_or(text), RELATION_LENGTH)
         }
         LockedRelation::Unnamed { oid, database: Some(database) } => {
-            format!("relation {oid} of database {}", short_name(database, RELATION_LENGTH))
+            format!("relation {oid} of database {}", quoted_name(database))
         }
         LockedRelation::Unnamed { oid, database: None } => format!("relation {oid}"),
     }
@@ -61,10 +63,14 @@ pub(in crate::discord) fn prepared_text(transaction: &PreparedTransaction, when:
         transaction.database.as_deref().map_or(String::new(), |database| format!(" in {}", name(database)));
     let owner = transaction.owner.as_deref().map_or("its owner".to_owned(), name);
     let statement = format!("ROLLBACK PREPARED '{}'", transaction.gid.replace('\'', "''"));
-    format!(
-        "{gid}, prepared {when}{database}. {owner} or a superuser ends it there with {} (or COMMIT PREPARED)",
-        crate::discord::sanitize::code(&statement, GID_LENGTH + 40),
-    )
+    let shown = sanitize::code(&statement, GID_LENGTH + 40);
+    // People copy it. One that lost a space or an invisible character would end another transaction.
+    let how = if shown.as_str() == format!("`{statement}`") {
+        format!("with {shown} (or COMMIT PREPARED)")
+    } else {
+        "with `ROLLBACK PREPARED` (or `COMMIT PREPARED`); its gid has characters that are not shown here: take it from `pg_prepared_xacts`".to_owned()
+    };
+    format!("{gid}, prepared {when}{database}. {owner} or a superuser ends it there {how}")
 }
 
 /// How far a command is: `VACUUM is at 42 % (scanning heap)`.
@@ -74,5 +80,31 @@ pub(in crate::discord) fn progress_text(progress: &Progress) -> String {
     match progress.percent() {
         Some(percent) => format!("{command} is at {percent} %{phase}"),
         None => format!("{command} is under way{phase}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_statement_that_ends_a_prepared_transaction_is_shown_only_if_a_copy_of_it_is_the_same() {
+        let text = |gid: &str| {
+            let (owner, database) = (Some("app".to_owned()), Some("shop".to_owned()));
+            let prepared_at = Timestamp::from_micros(0);
+            let transaction = PreparedTransaction { gid: gid.to_owned(), prepared_at, owner, database };
+            prepared_text(&transaction, "4 m ago")
+        };
+        for (gid, statement) in [
+            ("order-7", "`ROLLBACK PREPARED 'order-7'` (or"),
+            ("order's 7 ", "`ROLLBACK PREPARED 'order''s 7 '` (or"),
+        ] {
+            assert!(text(gid).contains(statement), "{}", text(gid));
+        }
+        let long = "7".repeat(200);
+        for gid in ["order  7", "order-7\u{200b}", "order\t7", "order`7", "order-7 @everyone", &long] {
+            let is_shown = text(gid).contains("ROLLBACK PREPARED '");
+            assert_eq!(is_shown, gid == long, "{}", text(gid));
+        }
     }
 }

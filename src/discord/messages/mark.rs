@@ -1,4 +1,4 @@
-//! The last line of a message's plain text, by which killgate knows its own messages again.
+//! The last line of a message's plain text, by which killgate recognizes its own messages.
 //!
 //! It consists of the request's number and the first digits of the hash of its first record. The number alone is no
 //! identity: another ledger, or the same one after it was set back, uses it again.

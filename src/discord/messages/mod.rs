@@ -6,7 +6,7 @@
 //! | [`card`] | the card of a request |
 //! | `notification` | the first line of the card's text, which is all that a notification shows |
 //! | `consequences` | what ending a session or its query brings about, and what it cannot |
-//! | [`mark`] | the last line of a message's text, by which killgate knows its own messages |
+//! | [`mark`] | the last line of a message's text, by which killgate recognizes its own messages |
 //! | [`result`] | the reply that says how a request ended |
 //! | [`notices`] | refusals, and alerts to a channel |
 //! | [`request_list`] | the list of `/requests` |

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::format::{age, count, mention_user, name, quoted_name, session_name, short_name};
+use super::format::{age, count, mention_user, name, quoted_name, session_name};
 use super::lock_text::{locked_thing, waited_text};
 use super::session_facts::{lock_holders, state_words};
 use crate::discord::sanitize;
@@ -14,7 +14,6 @@ use crate::domain::timestamp::Timestamp;
 use crate::workflow::ports::CardContent;
 
 const REASON_LENGTH: usize = 200;
-const NAME_LENGTH: usize = 40;
 /// A transaction that is older than its session's state by more than this is told too.
 const LONGER_TRANSACTION: Duration = Duration::from_secs(5);
 
@@ -30,7 +29,7 @@ pub(super) fn notification_line(card: &CardContent, index: usize) -> String {
     let database = asked
         .database
         .as_deref()
-        .map_or(String::new(), |database| format!(", database {}", short_name(database, NAME_LENGTH)));
+        .map_or(String::new(), |database| format!(", database {}", quoted_name(database)));
     let line = format!(
         "{} {asks} {}{database} on {}: {}{}, {}",
         mention_user(details.requester),

@@ -57,7 +57,9 @@ fn event_text(event: &RequestEvent) -> String {
         RequestEvent::Requested(details) => requested_text(details),
         RequestEvent::Posted { .. } => "card posted".to_owned(),
         RequestEvent::ApprovalAdded { actor } => format!("{} approved", mention_user(*actor)),
-        RequestEvent::ApprovalRemoved { actor } => format!("{} took the approval back", mention_user(*actor)),
+        RequestEvent::ApprovalRemoved { actor } => {
+            format!("the approval of {} no longer counts", mention_user(*actor))
+        }
         RequestEvent::AttemptRefused { actor, why } => {
             format!("the reaction of {} did not count: {}", mention_user(*actor), attempt_words(*why))
         }
@@ -72,7 +74,8 @@ fn event_text(event: &RequestEvent) -> String {
 fn attempt_words(why: RefusalReason) -> &'static str {
     match why {
         RefusalReason::SelfApproval => "it was their own request",
-        RefusalReason::NotAnApprover | RefusalReason::NotARequester => "they were no approver",
+        RefusalReason::NotAnApprover => "they may not approve for this target, or were timed out",
+        RefusalReason::NotARequester => "they may not make such a request",
         RefusalReason::Expired => "the request had expired",
         RefusalReason::Closed => "the request was already decided",
         RefusalReason::Bot => "they are a bot",

@@ -14,8 +14,8 @@ use crate::domain::session_diff::SessionChange;
 use crate::domain::timestamp::Timestamp;
 use crate::workflow::ports::{CardContent, SessionOnCard};
 
-/// Discord allows 6,000 characters for all embeds of a message; the rest of the card takes less than half of them. Lines that
-/// do not fit show only the essential facts.
+/// Discord allows 6,000 characters for all embeds of a message; the rest of the card takes less than half of them. If the full
+/// lines do not fit, all lines show only the essential facts.
 const MAX_LENGTH: usize = 3_000;
 const NAME_LENGTH: usize = 40;
 const REASON_LENGTH: usize = 150;

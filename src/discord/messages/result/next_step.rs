@@ -35,7 +35,7 @@ pub(super) fn next_step(request: &Request, resolution: &Resolution) -> Option<St
         Outcome::Protected => {
             "A database administrator can end it with psql. If a rule of killgate protects it, an operator can change the rule."
         }
-        // Whoever withdrew it knows why.
+        // A person who withdrew it knows why.
         Outcome::Withdrawn if resolution.actor.is_none() => "Ask again if it is still needed.",
         Outcome::Mixed => "Check with /sessions what is left before you ask again.",
         Outcome::Unknown => "Look at it before you ask again.",
