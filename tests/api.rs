@@ -140,6 +140,41 @@ async fn a_wait_longer_than_the_time_limit_is_an_error_at_once() {
 }
 
 #[tokio::test]
+async fn a_wait_that_nobody_can_mean_is_taken_for_a_day() {
+    let forever = "9223372036854775807";
+    let header = |name, body| Step::Answer { status: 429, headers: vec![(name, forever.to_owned())], body };
+    let used_up = Step::Answer {
+        status: 200,
+        headers: vec![
+            ("x-ratelimit-limit", "1".to_owned()),
+            ("x-ratelimit-remaining", "0".to_owned()),
+            ("x-ratelimit-reset-after", forever.to_owned()),
+        ],
+        body: message(),
+    };
+    for (step, calls) in [
+        (answer(429, json!({"message": "slow down", "retry_after": 9.223_372_036_854_776e18})), 1),
+        (header("retry-after", json!({"message": "slow down"})), 1),
+        // As the edge in front of Discord answers.
+        (header("retry-after", json!({"error_code": 1015})), 1),
+        (used_up, 2),
+    ] {
+        let discord = Discord::with([step]).await;
+        let mut posted = post(&discord).await;
+        for _ in 1..calls {
+            posted = post(&discord).await;
+        }
+        let error = posted.unwrap_err();
+        let is_a_day = |wait: &Duration| wait.as_secs().abs_diff(24 * 60 * 60) < 60;
+        let is_told = match &error {
+            ApiError::RateLimited { wait, .. } | ApiError::Blocked { wait, .. } => is_a_day(wait),
+            _ => false,
+        };
+        assert!(is_told, "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_call_is_retried_after_an_outage() {
     let discord = Discord::with([answer(503, json!({})), Step::Reset, answer(200, message())]).await;
     post(&discord).await.unwrap();

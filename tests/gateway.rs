@@ -309,7 +309,7 @@ async fn a_requested_heartbeat_is_sent_at_once_with_the_last_sequence_number() {
 }
 
 #[tokio::test]
-async fn filtered_events_are_not_yielded_and_events_that_do_not_decode_are_reported_as_lost() {
+async fn filtered_events_are_not_yielded_and_what_cannot_be_read_is_reported_as_lost() {
     let discord = Discord::start().await;
     let filtered = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&filtered);
@@ -328,7 +328,8 @@ async fn filtered_events_are_not_yielded_and_events_that_do_not_decode_are_repor
     wire.send(json!({"op": 0, "s": 4, "t": "TYPING_START", "d": {}}));
     wire.send(json!("not a frame"));
     wire.reaction(5, 100);
-    // It is not known who did what.
+    // It is not known who did what, neither in the event nor in the frame.
+    assert_eq!(bot.next_event().await, "lost");
     assert_eq!(bot.next_event().await, "lost");
     assert_eq!(bot.next_event().await, "reaction on 100");
     assert_eq!(filtered.load(Ordering::SeqCst), 4);

@@ -136,8 +136,14 @@ async fn check_commands(api: &ApiClient, guild: GuildId, bot_user: UserId) -> Ch
     };
     let global = api.global_commands(application).await;
     match (api.guild_command_names(application, guild).await, global) {
+        (Ok(registered), Ok(global)) => compare_commands(&registered, &global),
         // Not every compatible API has global commands.
-        (Ok(registered), global) => compare_commands(&registered, &global.unwrap_or_default()),
+        (Ok(registered), Err(ApiError::NotFound { .. })) => compare_commands(&registered, &[]),
+        (Ok(_), Err(error)) => CheckResult::warn(
+            what,
+            format!("whether they are also registered globally could not be read: {error}"),
+            "Try again. If people see killgate's commands twice, delete the application's global commands",
+        ),
         // Commands that cannot be read are registered again at startup.
         (Err(ApiError::Unexpected { .. }), _) => {
             CheckResult::ok(what, "the bot can have commands in the guild")
@@ -315,7 +321,7 @@ pub(super) fn call_failed(what: &str, error: &ApiError) -> CheckResult {
     }
     let fix = match error {
         ApiError::Blocked { .. } => {
-            "Wait some minutes. If it stays, another program on this address calls Discord too often, or a proxy on the way refuses"
+            "Wait some minutes. If this persists, another program on this address calls Discord too often, or a proxy on the way refuses"
         }
         ApiError::Setup(_) => "Correct [discord] api_url and the token",
         ApiError::Forbidden { .. } => "Invite the bot, and give its role the permission",

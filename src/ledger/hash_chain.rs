@@ -127,7 +127,7 @@ pub fn read(seq: u64, line: &str) -> Result<VerifiedRecord, ChainError> {
 pub fn read_all(records: Vec<StoredRecord>) -> Result<Vec<Recorded>, LedgerError> {
     let read = |StoredRecord { seq, line }| {
         let verified = read(seq, &line);
-        let corrupt = |error: ChainError| LedgerError::Corrupt { seq, problem: error.to_string() };
+        let corrupt = |error: ChainError| LedgerError::Corrupt { seq: Some(seq), problem: error.to_string() };
         verified.map(|verified| verified.recorded).map_err(corrupt)
     };
     records.into_iter().map(read).collect()

@@ -26,7 +26,7 @@ pub(super) struct ActivityReader {
     setup: TargetSetup,
     timeouts: StatementTimeouts,
     redact: QueryRedactor,
-    /// The last listing. Whoever locks this runs the next one. Callers that wait for the lock meanwhile share the
+    /// The last listing. The caller that locks it runs the next one. Callers that wait for the lock meanwhile share the
     /// result of the first of them, because that listing began after they asked.
     last_listing: Mutex<Option<CachedSnapshot>>,
     /// The same for sessions that are looked up.
@@ -42,7 +42,7 @@ struct CachedSnapshot {
 }
 
 impl CachedSnapshot {
-    /// An error is about all pids.
+    /// Whether it answers for all of these pids. An error does.
     fn covers(&self, pids: &BTreeSet<Pid>) -> bool {
         self.result.as_ref().map_or(true, |snapshot| pids.iter().all(|pid| snapshot.covers(*pid)))
     }
@@ -98,7 +98,8 @@ impl ActivityReader {
         .await
     }
 
-    /// The sessions with these pids, the leaders of parallel workers among them, and all that wait for a lock.
+    /// The sessions with these pids, the leaders of those that are parallel workers, and, if one of these waits for a lock or
+    /// blocks another, all that wait for a lock.
     pub(super) async fn look_up(
         self: Arc<Self>,
         mut pids: BTreeSet<Pid>,
@@ -183,7 +184,7 @@ impl ActivityReader {
         self.read(Some(&(&pids | &missing)), previous).await
     }
 
-    /// All sessions, or those with these pids and those that wait.
+    /// All sessions, or those with these pids and, if one of them waits or blocks another, those that wait.
     async fn read(
         &self,
         pids: Option<&BTreeSet<Pid>>,

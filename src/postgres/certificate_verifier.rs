@@ -1,4 +1,4 @@
-//! Verifies a server's certificate as libpq does, which the library alone does not: less strictly for `require` and
+//! Verifies a server's certificate as libpq does, which rustls (webpki) alone does not: less strictly for `require` and
 //! `verify-ca`, and accepting a certificate that is itself named as trusted.
 
 use std::sync::Arc;
@@ -18,8 +18,8 @@ pub(super) struct CertificateVerifier {
 }
 
 /// For `verify-full` and `verify-ca`: the server's certificate must be signed by a trusted authority, or be itself one of the
-/// trusted ones. The library refuses an authority's certificate as a server's. libpq accepts it, and `openssl req -x509` makes
-/// such certificates.
+/// trusted ones. rustls (webpki) refuses an authority's certificate as a server's. libpq accepts it, and `openssl req -x509`
+/// makes such certificates.
 #[derive(Debug)]
 pub(super) struct TrustedCertificates {
     pub(super) chain: Arc<WebPkiServerVerifier>,
@@ -39,7 +39,7 @@ impl ServerCertVerifier for CertificateVerifier {
     ) -> Result<ServerCertVerified, Error> {
         let Some(trust) = &self.trust else { return Ok(ServerCertVerified::assertion()) };
         match trust.chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
-            // The library checks the dates before this. The signature proves nothing more, because the certificate was
+            // rustls (webpki) checks the dates before this. The signature proves nothing more, because the certificate was
             // compared byte for byte. The handshake proves that the server has its key.
             Err(Error::InvalidCertificate(CertificateError::Other(other)))
                 if is_authority_as_server(&other) && trust.certificates.contains(end_entity) =>
@@ -82,7 +82,7 @@ impl ServerCertVerifier for CertificateVerifier {
     }
 }
 
-/// The library has no variant for this error.
+/// rustls has no variant for this error of webpki.
 pub(super) fn is_authority_as_server(error: &OtherError) -> bool {
     error.to_string() == "CaUsedAsEndEntity"
 }

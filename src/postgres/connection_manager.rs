@@ -176,7 +176,7 @@ impl<P> ConnectionGuard<P> {
         &self.ready.prepared
     }
 
-    /// After the statements were prepared anew on the connection.
+    /// Replaces what was prepared, after the statements were prepared anew on the connection.
     pub fn replace_prepared(&mut self, prepared: P) {
         self.ready.prepared = Arc::new(prepared);
     }

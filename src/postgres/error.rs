@@ -115,7 +115,7 @@ fn from_tls(cause: &(dyn StdError + 'static)) -> Option<String> {
              sslrootcert, or sign a server certificate with it"
                 .into()
         }
-        // The library has no variant for this error.
+        // rustls has no variant for this error of webpki.
         CertificateError::Other(other) if other.to_string() == "UnsupportedCertVersion" => {
             "the server's certificate is not of X.509 version 3: make one with a subjectAltName".into()
         }

@@ -16,7 +16,7 @@ use crate::domain::lock_wait::{LockWait, LockedRelation, PreparedTransaction};
 use crate::domain::session::{Session, Snapshot};
 use crate::domain::timestamp::Timestamp;
 
-/// A queue of a thousand is described by what its first members wait for.
+/// How many waiting sessions are looked up. A longer queue is described by what its first members wait for.
 const MAX_WAITERS: usize = 1_000;
 
 /// For each pid in `$1` that waits: its lock, and a row for each prepared transaction that holds it. A session that waits

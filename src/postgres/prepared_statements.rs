@@ -41,7 +41,7 @@ pub(super) struct PreparedStatements {
 /// Reads and publishes the [`ServerInfo`], then prepares the statements.
 #[derive(Clone)]
 pub(super) struct TargetSetup {
-    /// For the second connection that tells a pooler.
+    /// For the second connection, which shows whether there is a pooler.
     pub(super) options: ConnectOptions,
     pub(super) server_info: watch::Sender<Option<ServerInfo>>,
 }

@@ -51,7 +51,7 @@ impl RawText<'_> {
         text.into_owned()
     }
 
-    /// Also of text that was cut: the closing quote may be missing.
+    /// The bytes without the quotes. The closing one is missing if the text was cut.
     fn unquote(self) -> Vec<u8> {
         let quoted = self.0.strip_prefix(b"E").unwrap_or(self.0);
         let mut bytes = quoted.strip_prefix(b"'").unwrap_or(quoted).iter().copied();
@@ -68,7 +68,7 @@ impl RawText<'_> {
 }
 
 /// The encoding with PostgreSQL's name (PostgreSQL documentation, "Character Set Support"). `None` for `SQL_ASCII`, which
-/// says nothing, and for the few that the library lacks.
+/// says nothing, and for the few that ``encoding_rs`` lacks.
 fn find_encoding(name: &str) -> Option<&'static Encoding> {
     let name = name.to_ascii_lowercase().replace('_', "-");
     let label = match name.as_str() {

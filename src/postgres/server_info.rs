@@ -24,7 +24,7 @@ pub struct ServerInfo {
     pub version: ServerVersion,
     /// The role that killgate is logged in as.
     pub role: String,
-    /// It should not be one.
+    /// Whether the role is a superuser, which it should not be.
     pub is_superuser: bool,
     /// Whether it sees other users' sessions (`pg_read_all_stats`).
     pub sees_all_sessions: bool,

@@ -85,7 +85,7 @@ pub(super) fn version_number(reported: &str) -> u32 {
         |text: &str| text.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap_or(0);
     let mut parts = reported.split('.');
     let (major, minor): (u32, u32) = (parts.next().map_or(0, number), parts.next().map_or(0, number));
-    major * 10_000 + minor
+    major.saturating_mul(10_000).saturating_add(minor)
 }
 
 #[cfg(test)]
@@ -94,9 +94,13 @@ mod tests {
 
     #[test]
     fn a_reported_version_has_a_number() {
-        for (reported, number) in
-            [("15.18 (Debian 15.18-1)", 150_018), ("18beta1", 180_000), ("13.23", 130_023), ("", 0)]
-        {
+        for (reported, number) in [
+            ("15.18 (Debian 15.18-1)", 150_018),
+            ("18beta1", 180_000),
+            ("13.23", 130_023),
+            ("", 0),
+            ("4294967295.1", u32::MAX),
+        ] {
             assert_eq!(version_number(reported), number, "{reported}");
         }
     }

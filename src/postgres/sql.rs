@@ -6,7 +6,7 @@
 
 use super::guard::{self, ARGUMENTS};
 
-/// Longer query text is cut on the server, to so many bytes (`track_activity_query_size` can be 1 MiB). It is cut before
+/// Longer query text is cut on the server, to this many bytes (`track_activity_query_size` can be 1 MiB). It is cut before
 /// the rows are sorted, so that no sort spills megabytes to a file.
 const QUERY_BYTES: u32 = 4000;
 

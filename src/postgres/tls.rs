@@ -47,7 +47,7 @@ pub struct ClientCertificate {
 }
 
 impl TlsOptions {
-    /// For one connection. Each file must be read within [`READ_WITHIN`].
+    /// What encrypts one connection. Each file must be read within [`READ_WITHIN`].
     pub async fn connector(&self) -> anyhow::Result<MakeRustlsConnect> {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -113,9 +113,13 @@ async fn system_roots() -> anyhow::Result<Arc<RootCertStore>> {
 /// them takes milliseconds, and each copy takes memory.
 static SYSTEM_ROOTS: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let found = rustls_native_certs::load_native_certs();
+    for error in &found.errors {
+        tracing::warn!(%error, "certificate authorities of the system could not be read");
+    }
+    roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
-        // A container image without ca-certificates: use the built-in copy of Mozilla's list.
+        // Such as in a container image without ca-certificates: use the built-in copy of Mozilla's list.
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
     Arc::new(roots)

@@ -1,4 +1,5 @@
-//! The differences between the supported PostgreSQL versions. No other file depends on the version.
+//! The differences between the supported PostgreSQL versions. Only `connection` and `session_settings` compare versions
+//! too: they know the number from the login.
 //!
 //! | versions | what | what killgate does |
 //! |---|---|---|
@@ -7,6 +8,7 @@
 //! | 13, 14 | "is not a PostgreSQL server process", later "backend process" | the server's own message is shown; decisions depend on SQLSTATE and the boolean |
 //! | 13 to 15 | other bytes than ASCII in `application_name` are stored as `?`, later as `\xf0` | both are shown as inert text |
 //! | 13 | `pg_locks` has no `waitstart`, and `COPY` reports no progress | [`ServerVersion::has_lock_wait_start`], [`ServerVersion::reports_copy`] |
+//! | 14 and later | the role `pg_write_all_data` | [`ServerVersion::has_write_all_data`] |
 //! | 16 and later | `reserved_connections`, and a role that may use them | [`ServerVersion::reserves_connections`] |
 //! | 18 | a separate role may signal autovacuum workers | only client backends are ever signalled |
 

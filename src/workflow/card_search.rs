@@ -65,7 +65,7 @@ impl Engine {
         let searched = self.store.load_by_card(card.message).await;
         self.next_card_search = Instant::now() + SEARCH_PAUSE.max(began.elapsed() * PAUSE_TO_SEARCH);
         match searched {
-            Err(LedgerError::Deposed) => Err(LedgerError::Deposed),
+            Err(fatal @ (LedgerError::Deposed | LedgerError::Corrupt { .. })) => Err(fatal),
             Err(error) => {
                 warn!(?error, "the ledger could not be searched for an old card; the reaction is ignored");
                 Ok(false)

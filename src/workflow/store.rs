@@ -18,7 +18,7 @@ const HOUR: Duration = Duration::from_hours(1);
 /// How many failed attempts of one person to make a request are recorded in an hour.
 const ATTEMPTS_PER_HOUR: u32 = 60;
 
-/// How many ended requests stay in memory, so that a late reaction on their cards is recognised without the ledger.
+/// How many ended requests stay in memory, so that a late reaction on their cards is recognized without the ledger.
 const ENDED_IN_MEMORY: usize = 256;
 
 pub(super) struct RequestStore {
@@ -108,7 +108,7 @@ impl RequestStore {
         let LedgerEntry { request, at, event } = record.entry();
         let Some(id) = *request else { return Ok(()) };
         let request = Request::apply(self.requests.remove(&id), id, record)
-            .map_err(|invalid| corrupt(record.seq(), &invalid))?;
+            .map_err(|invalid| corrupt(Some(record.seq()), &invalid))?;
         let expiry = (request.details.expires_at, id);
         if request.is_open() {
             self.open.insert(expiry);
@@ -171,7 +171,7 @@ impl RequestStore {
         let search =
             RequestSearch { ended: Some(true), card: Some(message), limit: 1, ..RequestSearch::default() };
         for (id, request) in fold(&self.ledger.history(search).await?) {
-            let request = request.map_err(|invalid| corrupt(0, &invalid))?;
+            let request = request.map_err(|invalid| corrupt(None, &invalid))?;
             self.cards.insert(message, id);
             self.ended.push_back(id);
             self.requests.insert(id, request);
@@ -205,6 +205,6 @@ impl RequestStore {
     }
 }
 
-fn corrupt(seq: u64, invalid: &InvalidTransition) -> LedgerError {
+fn corrupt(seq: Option<u64>, invalid: &InvalidTransition) -> LedgerError {
     LedgerError::Corrupt { seq, problem: invalid.to_string() }
 }

@@ -56,6 +56,6 @@ impl FormErrors {
 
     fn into_error(self) -> ApiError {
         let errors = Some(Value::Object(self.errors));
-        ApiError { status: 400, code: 50035, message: "Invalid FormErrors Body".into(), errors }
+        ApiError { status: 400, code: 50035, message: "Invalid Form Body".into(), errors }
     }
 }

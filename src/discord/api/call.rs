@@ -14,7 +14,7 @@ use super::{ApiError, RouteName};
 pub enum RetryPolicy {
     /// Repeat: carrying it out twice has the same effect as once.
     Idempotent,
-    /// Repeat while Discord recognises the nonce, "the past few minutes". The body must set `nonce` and
+    /// Repeat while Discord recognizes the nonce, "the past few minutes". The body must set `nonce` and
     /// `enforce_nonce`.
     WithNonce,
     /// Repeat. When Discord refuses a repeat with this code, an earlier attempt may have been carried out:

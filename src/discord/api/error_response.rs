@@ -19,6 +19,8 @@ const TOO_MANY_EDITS: u32 = 30_046;
 
 /// How long all calls wait after the edge blocked one, unless it says how long.
 const EDGE_COOL_DOWN: Duration = Duration::from_secs(10);
+/// The longest wait that is believed. Discord's are minutes at most; a longer one comes from something else.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_hours(24);
 /// "Internal network error", from the edge.
 const INTERNAL_NETWORK_ERROR: u32 = 40_333;
 
@@ -39,7 +41,7 @@ pub(super) fn read_edge_block(status: StatusCode, headers: &HeaderMap, body: &[u
         None => !body.is_empty(),
     };
     let seconds = || headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok();
-    is_of_edge.then(|| seconds().map_or(EDGE_COOL_DOWN, Duration::from_secs))
+    is_of_edge.then(|| seconds().map_or(EDGE_COOL_DOWN, Duration::from_secs).min(LONGEST_WAIT))
 }
 
 /// Whether a 429 concerns a single message and not the route.
@@ -79,7 +81,8 @@ pub(super) fn read_retry_after(headers: &HeaderMap, body: &[u8]) -> RetryAfter {
         .retry_after
         .or(header)
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .unwrap_or(DEFAULT_WAIT);
+        .unwrap_or(DEFAULT_WAIT)
+        .min(LONGEST_WAIT);
     RetryAfter { wait, is_global: body.global || headers.contains_key("x-ratelimit-global") }
 }
 

@@ -13,8 +13,9 @@
 //!
 //! What all calls have in common:
 //!
-//! - A call ends within its time limit ([`ApiClient::with_timeout`]), whatever Discord does. An interaction must be
-//!   answered in 3 s, a result can be posted minutes later: only the caller knows.
+//! - A call ends within its time limit ([`ApiClient::with_timeout`]), whatever Discord does. With
+//!   [`ApiClient::asking_twice`] it may take 3 s more. An interaction must be answered in 3 s, a result can be posted
+//!   minutes later: only the caller knows.
 //! - After a 429, the call waits exactly as long as Discord says, and so do other calls of the same route, or all calls
 //!   if the limit is global. `X-RateLimit-Remaining` is respected, so that 429 is rare. A call does not start a wait
 //!   that is longer than its time limit.

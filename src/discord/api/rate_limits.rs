@@ -14,7 +14,7 @@ pub(super) type RateLimitKey = (Method, RatelimitingBucket);
 /// More than a bot of one guild uses at once. The limits of further routes are not kept; a 429 reports them again.
 const MAX_ROUTES: usize = 256;
 
-/// How many calls of a window are left to those that somebody waits for. The two reactions of a card are listed by two calls.
+/// How many calls of a window are kept for reads that somebody waits for. Listing the two reactions of a card takes two calls.
 const ROOM: u32 = 2;
 
 /// The global limit and the limits of recently used routes.
@@ -82,7 +82,8 @@ impl RateLimits {
             number(headers, "x-ratelimit-limit").filter(|limit: &u32| *limit > 0),
             number(headers, "x-ratelimit-remaining"),
             number(headers, "x-ratelimit-reset-after")
-                .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+                .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+                .map(|wait| wait.min(super::error_response::LONGEST_WAIT)),
         ) else {
             return;
         };

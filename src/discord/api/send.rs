@@ -19,7 +19,7 @@ const MAX_ATTEMPT_TIME: Duration = Duration::from_secs(10);
 /// The shortest useful time for one attempt.
 const MIN_ATTEMPT_TIME: Duration = Duration::from_secs(1);
 
-/// How long Discord certainly recognises an enforced nonce. Its documentation says "the past few minutes".
+/// How long Discord certainly recognizes an enforced nonce. Its documentation says "the past few minutes".
 const NONCE_LIFETIME: Duration = Duration::from_mins(2);
 
 /// How long after the answer that something does not exist the call is made again.

@@ -10,7 +10,7 @@ use crate::domain::ids;
 /// A channel or a thread was created, changed or deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChannelEvent {
-    /// These threads are active in channels that the bot can see since now.
+    /// These are the active threads of channels that the bot has just become able to see.
     Listed { channels: Vec<ChannelInfo> },
     /// It was created, or changed.
     Changed { channel: ChannelInfo },

@@ -21,7 +21,7 @@ use crate::discord::https_proxy::{HttpsProxy, tunnel_destination};
 
 pub(super) type GatewaySocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// The library's default is 128 KiB. Most events are a few hundred bytes.
+/// tungstenite's default is 128 KiB. Most events are a few hundred bytes.
 const READ_BUFFER_SIZE: usize = 8 * 1024;
 
 /// The largest message describes a guild: a few MiB for a huge one.

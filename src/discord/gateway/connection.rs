@@ -66,7 +66,7 @@ impl<'a> GatewayConnection<'a> {
             () = stop_requested(&mut self.stop) => Err(Disconnect::Stopped),
             () = sleep_until_some(next_heartbeat) => self.send_heartbeat().await,
             message = self.socket.next() => {
-                // Before the message: it may be from before a pause.
+                // The message may be from before a pause, so this is checked before the message is handled.
                 self.look_for_pause().await?;
                 let arrived_after = self.pauses.mark_read();
                 match message {
@@ -116,8 +116,8 @@ impl<'a> GatewayConnection<'a> {
         let frame: GatewayFrame<'_> = match serde_json::from_str(text) {
             Ok(frame) => frame,
             Err(error) => {
-                tracing::warn!(%error, "a gateway frame could not be read and is ignored");
-                return Ok(());
+                tracing::warn!(%error, "a gateway frame could not be read and is lost");
+                return self.deliver(GatewayEvent::Lost).await;
             }
         };
         match frame.op {
@@ -185,7 +185,7 @@ impl<'a> GatewayConnection<'a> {
                     Ok(event) => self.deliver(event).await,
                     Err(error) => {
                         tracing::warn!(kind, %error, "an event could not be decoded and is lost");
-                        // Whoever used a command sees that it was not answered.
+                        // The person who used the command sees that it was not answered.
                         if kind == "INTERACTION_CREATE" {
                             Ok(())
                         } else {

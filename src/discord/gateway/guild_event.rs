@@ -13,7 +13,7 @@ pub enum GuildEvent {
     /// The bot is in the guild: at the start of a session, after an invitation, or after an outage of the guild.
     /// `channels` are its channels and active threads.
     Available { guild: GuildId, members: Vec<MemberRoles>, channels: Vec<ChannelInfo> },
-    /// The bot was removed from the guild, or `is_outage` keeps it from it.
+    /// The bot was removed from the guild, or, if `is_outage`, the guild is unavailable.
     Unavailable { guild: GuildId, is_outage: bool },
     /// A role was changed or deleted.
     RoleChanged { guild: GuildId, role: RoleId },

@@ -28,8 +28,8 @@ pub struct GatewayOptions {
 
 /// How long each step may take, and the waits between them.
 ///
-/// In the worst case the defaults add up to less than 15 s from Discord's return: a step times out (3 s), the longest
-/// backoff follows (5 s), the session is invalid, and the wait before a new one is the longest (5 s).
+/// In the worst case the defaults add up to about 15 s from Discord's return: a step times out (3 s, or 5 s for READY),
+/// the longest backoff follows (5 s), the session is invalid, and the wait before a new one is the longest (5 s).
 #[derive(Clone, Debug)]
 pub struct GatewayTimeouts {
     /// `GET /gateway/bot`.

@@ -56,8 +56,8 @@ pub(super) struct AcquiredLease {
     pub(super) tail: ChainTail,
 }
 
-/// A lease of another replica, and since when it has not been renewed. Measured by this replica's own clock that never
-/// jumps: the server's may be set back or forward.
+/// A lease of another replica, and since when it has not been renewed. Measured by this replica's monotonic clock:
+/// the server's may be set back or forward.
 struct WatchedLease {
     epoch: i64,
     holder: String,

@@ -41,8 +41,8 @@ use crate::ledger::pending::{self, PendingState};
 use crate::postgres::connection::ConnectOptions;
 use crate::workflow::ports::{Lease, LeaseState, Ledger, LedgerError, PendingRequests, RequestSearch};
 
-/// The limit of every call. It is shorter than a lease, so an answer in time is from before another replica
-/// could have taken the lease.
+/// The limit of every call. Shorter than [`LeaseTimings::expiry`]: while this session holds its lock and renews its lease, an
+/// answer in time is from before another replica could have taken over.
 const LIMIT: Duration = Duration::from_secs(3);
 
 /// The ledger, held by the active replica.

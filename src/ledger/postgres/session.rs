@@ -42,7 +42,7 @@ pub(super) struct LedgerSession {
     deposed: watch::Sender<bool>,
 }
 
-/// The active replica's statements, prepared once a connection.
+/// The active replica's statements, prepared once per connection.
 pub(super) struct LedgerStatements {
     /// The epoch of this connection.
     pub(super) epoch: i64,

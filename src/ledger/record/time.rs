@@ -6,7 +6,7 @@ use crate::domain::timestamp::Timestamp;
 
 /// 0000-01-01T00:00:00Z: RFC 3339 has no years before 0.
 const FIRST: i64 = -62_167_219_200_000_000;
-/// 9999-12-30T22:00:00Z: the last that jiff knows, two hours short of what four digits of a year can say.
+/// 9999-12-30T22:00:00Z: the last that jiff knows, 26 hours before the end of the year 9999.
 const LAST: i64 = 253_402_207_200_000_000;
 
 static PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));

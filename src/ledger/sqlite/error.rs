@@ -114,7 +114,7 @@ pub(super) fn not_recorded(error: impl Into<Arc<Error>>) -> LedgerError {
         matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase));
     if is_unreadable || matches!(*error, Error::QueryReturnedNoRows) {
         // SQLite does not say which record it is: a page contains several.
-        return LedgerError::Corrupt { seq: 0, problem: explain(&error) };
+        return LedgerError::Corrupt { seq: None, problem: explain(&error) };
     }
     let explained = explain(&error);
     LedgerError::NotRecorded(anyhow::Error::new(error).context(explained))

@@ -80,7 +80,7 @@ impl SqliteLedger {
         let uncertain = |why: &'static str| Err(LedgerError::Uncertain(anyhow::anyhow!(why)));
         match timeout_at(deadline, answered).await {
             Ok(Err(_)) => uncertain("the ledger's thread has ended"),
-            // Also if this process was paused meanwhile, because it has not yet heard what people decided since.
+            // Also if this process was paused meanwhile, because it has not yet received what people decided since.
             _ if Instant::now() > deadline => uncertain("the disk did not answer in time"),
             Ok(Ok(written)) => written,
             Err(_) => uncertain("the disk did not answer in time"),

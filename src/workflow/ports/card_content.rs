@@ -23,14 +23,14 @@ pub struct CardContent {
     pub is_superseded: bool,
     /// Who looks after its first session.
     pub owner: Option<SessionOwner>,
-    /// What keeps an approved request from being executed, if anything does.
+    /// What keeps the request from being decided or executed, if anything does.
     pub hold: Option<ExecutionHold>,
     /// People whose approving reaction no longer counts, and why.
     pub not_counting: Vec<(UserId, ApprovalLoss)>,
 }
 
 impl CardContent {
-    /// The places of the sessions that have not ended by themselves.
+    /// The indexes of the sessions that have not ended by themselves.
     pub fn remaining(&self) -> impl Iterator<Item = usize> {
         (0..self.request.details.backends.len()).filter(|index| !self.has_lapsed(*index))
     }
@@ -117,14 +117,14 @@ impl SessionOnCard {
     }
 }
 
-/// Why a request with enough approvals is not executed yet.
+/// What keeps an open request from being decided or executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ExecutionHold {
     /// The reactions on its card could not be read.
     ReactionsUnreadable,
     /// The approvers could not be looked up again.
     ApproversUnknown,
-    /// Nobody can react, because an emoji of the configuration was deleted.
+    /// An emoji of the configuration was deleted, so nobody can react with it, whether or not there are enough approvals.
     EmojiMissing,
 }
 

@@ -40,7 +40,8 @@ pub trait Lease: Send + Sync {
         self.lease_state() == LeaseState::Lost
     }
 
-    /// A replica that was deposed says nothing more: its successor does.
+    /// Fails with [`DeliveryError::Unavailable`] if another process has taken over: a deposed replica posts nothing, its successor
+    /// does.
     async fn require_lease(&self) -> Result<(), DeliveryError> {
         if self.is_lost().await {
             return Err(DeliveryError::Unavailable(LedgerError::Deposed.into()));
@@ -131,8 +132,12 @@ pub enum LedgerError {
     #[error("another replica has taken over the ledger")]
     Deposed,
     /// Its content is impossible, so nothing may rely on it.
-    #[error("the ledger is damaged at record {seq}: {problem}")]
-    Corrupt { seq: u64, problem: String },
+    #[error("the ledger is damaged{}: {problem}", seq.map_or(String::new(), |seq| format!(" at record {seq}")))]
+    Corrupt {
+        /// The first damaged record, if it is known.
+        seq: Option<u64>,
+        problem: String,
+    },
 }
 
 impl fmt::Debug for LedgerError {

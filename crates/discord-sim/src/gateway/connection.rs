@@ -200,7 +200,7 @@ fn reason(code: u16) -> &'static str {
         4005 => "Already authenticated.",
         4007 => "Invalid seq.",
         4008 => "You are being rate limited.",
-        4009 => "GatewaySession timed out.",
+        4009 => "Session timed out.",
         4010 => "Invalid shard.",
         4012 => "Invalid API version.",
         4013 => "Invalid intent(s).",
