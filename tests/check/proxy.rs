@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use discord_sim::Sim;
 use futures_util::future::join_all;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -30,12 +30,17 @@ fn with_proxy(setup: &Setup, command: &str, proxy: &TcpListener) -> Command {
     killgate
 }
 
-/// The first line that the proxy is sent.
-async fn first_line(proxy: &TcpListener) -> String {
+/// The next connection to the proxy.
+async fn accepted(proxy: &TcpListener) -> BufReader<TcpStream> {
     let (stream, _) = timeout(LIMIT, proxy.accept()).await.expect("a connection").expect("accepted");
-    let mut line = String::new();
-    timeout(LIMIT, BufReader::new(stream).read_line(&mut line)).await.expect("a line").expect("read");
-    line
+    BufReader::new(stream)
+}
+
+/// The head of the request on a connection.
+async fn head(stream: &mut BufReader<TcpStream>) -> String {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") && stream.read_line(&mut head).await.is_ok_and(|length| length > 0) {}
+    head
 }
 
 /// A proxy that gives each client the same answer, or none, and the heads of the requests to it.
@@ -47,10 +52,7 @@ async fn proxy_that_answers(answer: &'static str) -> (String, mpsc::UnboundedRec
         let mut open = Vec::new();
         while let Ok((stream, _)) = listener.accept().await {
             let mut stream = BufReader::new(stream);
-            let mut head = String::new();
-            while !head.ends_with("\r\n\r\n")
-                && stream.read_line(&mut head).await.is_ok_and(|length| length > 0)
-            {}
+            let head = head(&mut stream).await;
             let _ = stream.write_all(answer.as_bytes()).await;
             if requests.send(head).is_err() {
                 return;
@@ -143,12 +145,17 @@ async fn the_gateway_uses_the_same_proxy_and_one_that_opens_no_tunnel_is_named_w
 }
 
 #[tokio::test]
-async fn check_and_run_ask_the_proxy_for_a_tunnel_to_discord() {
+async fn check_and_run_begin_tls_with_discord_in_a_tunnel_of_the_proxy() {
     let (setup, proxy) = behind_a_proxy().await;
     for command in ["check", "run"] {
         let mut killgate =
             with_proxy(&setup, command, &proxy).stdout(Stdio::null()).spawn().expect("it starts");
-        assert_eq!(first_line(&proxy).await, "CONNECT discord.invalid:443 HTTP/1.1\r\n", "{command}");
+        let mut tunnel = accepted(&proxy).await;
+        assert_eq!(head(&mut tunnel).await.lines().next(), Some("CONNECT discord.invalid:443 HTTP/1.1"));
+        tunnel.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.expect("an answer");
+        // The type of a TLS handshake record (RFC 8446, 5.1).
+        let first = timeout(LIMIT, tunnel.read_u8()).await.expect("TLS begins");
+        assert_eq!(first.expect("a byte"), 22, "{command}");
         killgate.kill().await.expect("ended");
     }
 }
@@ -194,6 +201,18 @@ async fn nothing_reaches_a_proxy_from_which_discord_is_exempt() {
     };
     timeout(LIMIT, tried).await.expect("it tries to reach Discord");
     running.kill().await.expect("ended");
+    let reached = timeout(Duration::ZERO, proxy.accept()).await;
+    assert!(reached.is_err(), "{reached:?}");
+}
+
+#[tokio::test]
+async fn nothing_reaches_a_proxy_from_which_the_gateway_is_exempt() {
+    let setup = Setup::with(Sim::builder().requires_mfa().gateway_at("wss://127.0.0.1:1")).await;
+    let proxy = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let checked = with_proxy(&setup, "check", &proxy).env("NO_PROXY", "127.0.0.1").output().await;
+    let lines = String::from_utf8(checked.expect("it runs").stdout).expect("text");
+    let failed = lines.lines().find(|line| line.starts_with("FAIL  gateway: "));
+    assert!(failed.is_some_and(|line| line.contains("refused") && !line.contains("proxy")), "{lines}");
     let reached = timeout(Duration::ZERO, proxy.accept()).await;
     assert!(reached.is_err(), "{reached:?}");
 }

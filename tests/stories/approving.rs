@@ -300,7 +300,7 @@ async fn an_approval_that_was_given_before_the_card_was_there_does_not_count() {
 }
 
 #[tokio::test]
-async fn many_who_may_not_approve_are_told_in_one_message() {
+async fn many_who_may_not_approve_are_told_in_few_messages() {
     let strangers: Vec<_> = (0..12).map(|number| format!("stranger{number}")).collect();
     let mut builder = TestEnv::builder();
     for name in &strangers {

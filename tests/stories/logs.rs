@@ -86,6 +86,7 @@ async fn every_event_is_one_line_and_an_error_has_its_causes_and_no_backtrace() 
     assert!(env.stop_bot().await.success());
 
     let log = env.log();
+    assert!(log.contains("stopping: "), "the end of the log is missing:\n{log}");
     let timestamp = Regex::new(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z +[A-Z]+ ").unwrap();
     for line in log.lines() {
         assert!(timestamp.is_match(line), "{line}");

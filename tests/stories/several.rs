@@ -110,7 +110,16 @@ async fn each_of_several_sessions_has_its_own_outcome(right: SignalRight) {
     assert!(verified.status.success(), "{verified:?}");
     let report = env.run_killgate(&["audit", "report", "--request", "1"]).await;
     let report = String::from_utf8(report.stdout).unwrap();
-    assert!(report.contains("mixed") && report.contains(&format!("| {} |", stopped.pid())), "{report}");
+    assert!(report.contains("- Outcome: mixed\n"), "{report}");
+    for (session, outcome, sent) in [
+        (&victims[0], "terminated", "yes"),
+        (&protected, "protected", "no"),
+        (&moved_on, "moved_on", "no"),
+        (&stopped, "unconfirmed", "yes"),
+    ] {
+        let row = format!("| {} | {outcome} | {sent} |", session.pid());
+        assert!(report.contains(&row), "{row} is missing:\n{report}");
+    }
 }
 
 test_with_both_rights! {
