@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 const TEXT: &str = "\
 A request about 25 sessions, and in turn one about a single session: from the moment before ✅ to the end of the last of them, and to the
-result in the channel. The bare that it can take is shown by a single statement on an open connection that terminates all of them,
+result in the channel. A single bare statement shows the least time it can take: on an open connection it terminates all of them,
 without a decision that is recorded and without a check.";
 
 #[derive(Default)]
