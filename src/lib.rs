@@ -5,7 +5,7 @@
 //! | module | what it contains | may import |
 //! |---|---|---|
 //! | [`domain`] | every rule about requests. Pure: no clock, no I/O, no async | nothing |
-//! | [`common`] | [`common::backoff`], [`common::bounded_read`], [`common::check_result`], [`common::error_causes`] and [`common::uptime`] | nothing |
+//! | [`common`] | [`common::backoff`], [`common::bounded_read`], [`common::check_result`], [`common::deadline`], [`common::error_causes`] and [`common::uptime`] | nothing |
 //! | [`workflow`] | a request from command to result | `domain`, `common` |
 //! | [`postgres`] | the target servers: connecting, listing sessions, signalling | `domain`, `common`, `workflow::ports` |
 //! | [`ledger`] | the append-only, hash-chained record | `domain`, `common`, `workflow::ports`, `postgres::connection`, `postgres::connection_manager`, `postgres::error` |

@@ -7,7 +7,7 @@
 //! | [`check_result`] | the result of one check of `killgate check` |
 //! | [`deadline`] | waits for a deadline, if there is one |
 //! | [`error_causes`] | an error with its causes |
-//! | [`uptime`] | the system's uptime, by a clock that nobody can set |
+//! | [`uptime`] | the system's uptime, by the monotonic clock that includes sleep |
 
 pub mod backoff;
 pub mod bounded_read;

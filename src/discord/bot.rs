@@ -69,7 +69,7 @@ impl PartialEq for DiscordOptions {
     }
 }
 
-/// Whether the bot can hear its guild.
+/// Whether the bot receives the events of its guild.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiscordStatus {
     /// There is no connection to the gateway.
@@ -224,7 +224,7 @@ pub(super) async fn retrying<T, F: Future<Output = Result<T, ApiError>>>(
             Err(error) if may_pass(&error) => {
                 warn!(
                     %error,
-                    "Discord does not answer as it should; trying again. If this stays, check [discord] api_url and the network"
+                    "Discord does not answer as it should; trying again. If this persists, check [discord] api_url and the network"
                 );
                 sleep(RETRY_INTERVAL).await;
             }

@@ -19,7 +19,7 @@ pub(super) const COMPARE_COMMANDS_EVERY: Duration = Duration::from_mins(5);
 const MAX_REGISTRATIONS: usize = 10;
 const DAY: Duration = Duration::from_hours(24);
 
-/// When commands were registered, by whichever task of this process and in whichever of its runs. Clones share it.
+/// When commands were registered, by any task of this process, in any of its runs. Clones share it.
 #[derive(Clone, Default)]
 pub struct RegistrationBudget(Arc<Mutex<VecDeque<Instant>>>);
 
@@ -72,7 +72,7 @@ impl CommandRegistration {
     /// Registers the commands again whenever they are gone or changed. Looks at this interval, and when it is asked to.
     pub async fn keep_registered(self, every: Duration, asked: Arc<Notify>) {
         loop {
-            // Both ways, the next thing is to look.
+            // In both cases the commands are compared next.
             let _ = timeout(every, asked.notified()).await;
             match self.register().await {
                 Ok(is_changed) if is_changed => warn!(

@@ -32,7 +32,7 @@ const ALWAYS: [&str; 16] = [
 ];
 /// Decoded only for messages with a mark in served channels.
 const MESSAGE_UPDATE: &str = "MESSAGE_UPDATE";
-/// Decoded only for votes in incident channels.
+/// Decoded only for votes in served channels.
 const REACTIONS: [&str; 3] =
     ["MESSAGE_REACTION_ADD", "MESSAGE_REACTION_REMOVE", "MESSAGE_REACTION_REMOVE_EMOJI"];
 

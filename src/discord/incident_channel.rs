@@ -32,8 +32,8 @@ use crate::workflow::ports::{
 
 /// The bot's clock may differ from Discord's. A search begins this much earlier.
 const CLOCK_SKEW: Duration = Duration::from_mins(2);
-/// The time limit of one look at a person, half of it for the first attempt: Discord may take 2 s to answer. Those who wait for it are
-/// told soon why, and it is tried again. Shorter than the workflow's limit for looks that are made again, which leaves out what hangs.
+/// The time limit for fetching one member. The first attempt gets half of it, because Discord may take 2 s to answer. Shorter
+/// than the workflow's `LOOK_UP_AGAIN_WITHIN` (5 s), so that a failed fetch is reported before that limit cuts it off.
 const MEMBER_TIMEOUT: Duration = Duration::from_millis(4_500);
 /// The first millisecond of Discord's ids, since 1970 (documentation, "Snowflakes").
 const DISCORD_EPOCH_MS: i64 = 1_420_070_400_000;
@@ -270,7 +270,7 @@ impl DiscordIncidentChannel {
         }
     }
 
-    /// Nothing counts in a channel that is not served, or no longer.
+    /// Fails with [`DeliveryError::Refused`] if the channel is not served. Asks Discord for its category if that is not known.
     async fn require_served(&self, channel: ChannelId) -> Result<(), DeliveryError> {
         let mut unknown = Some(channel).filter(|channel| !self.channels.is_known(*channel));
         while let Some(channel) = unknown {
@@ -286,8 +286,8 @@ impl DiscordIncidentChannel {
         Err(DeliveryError::Refused(anyhow!(why)))
     }
 
-    /// Passes each message of the request to `note`. They are known by its mark, among the bot's own messages newer than
-    /// its command.
+    /// Passes each message of the request to `note`. They are recognized by its mark, among the bot's own messages newer
+    /// than its command.
     pub(super) async fn search(
         &self,
         request: &Request,

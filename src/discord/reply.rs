@@ -76,7 +76,7 @@ enum ReplyState {
     Answered {
         was_deferred: bool,
     },
-    /// No answer took effect. From now on nothing is deferred, because nobody might fill it in.
+    /// No answer took effect. From now on nothing is deferred, because perhaps nobody would fill it in.
     Failed,
 }
 
@@ -299,7 +299,8 @@ impl InteractionReply {
         Ok((self.api.follow_up(application, token, &body.into_followup()).await?, false))
     }
 
-    /// Deletes a deferral, unless it was filled in without anybody knowing. If that fails it says `instead` why it stays empty.
+    /// Deletes a deferral, unless an earlier attempt has filled it in. If Discord does not delete it, edits it to `instead`, which
+    /// says why it stays empty.
     async fn remove_deferral(&self, instead: &str) -> Result<(), ApiError> {
         if !self.original_message().await?.is_loading() {
             return Ok(());

@@ -13,7 +13,7 @@ use crate::domain::outcome::Outcome;
 use crate::domain::request::{Request, RequestState};
 use crate::workflow::ports::DeliveryError;
 
-/// Discord recognises a repeated nonce for "the past few minutes" (documentation, "Create Message"). After this time
+/// Discord recognizes a repeated nonce for "the past few minutes" (documentation, "Create Message"). After this time
 /// the channel is searched before anything is posted.
 const NONCE_LIFETIME: Duration = Duration::from_mins(1);
 /// "Cannot reply without permission to read message history" (Discord documentation, "Opcodes and Status Codes").

@@ -121,9 +121,9 @@ impl From<RequestEvent> for Decision {
     }
 }
 
-/// Decides what `command` means for `request`. The decision is empty if it means nothing.
-pub fn decide(request: &Request, command: DecisionInput<'_>, context: DecisionContext<'_>) -> Decision {
-    match (&request.state, command) {
+/// Decides what `input` means for `request`. The decision is empty if it means nothing.
+pub fn decide(request: &Request, input: DecisionInput<'_>, context: DecisionContext<'_>) -> Decision {
+    match (&request.state, input) {
         (_, DecisionInput::CardPosted { message }) if request.card.is_none() => {
             RequestEvent::Posted { message }.into()
         }
@@ -133,7 +133,7 @@ pub fn decide(request: &Request, command: DecisionInput<'_>, context: DecisionCo
         (RequestState::Executing { .. }, DecisionInput::Finish(resolution)) => {
             RequestEvent::Finished(resolution).into()
         }
-        (RequestState::Open, command) => decide_open(request, command, context),
+        (RequestState::Open, input) => decide_open(request, input, context),
         (_, DecisionInput::Approve { by, source } | DecisionInput::Deny { by, source }) => {
             let reason = if by.bot { RefusalReason::Bot } else { RefusalReason::Closed };
             Decision { notify: Vec::new(), ..refuse_attempt(request, by, reason, source) }
@@ -142,9 +142,9 @@ pub fn decide(request: &Request, command: DecisionInput<'_>, context: DecisionCo
     }
 }
 
-fn decide_open(request: &Request, command: DecisionInput<'_>, context: DecisionContext<'_>) -> Decision {
+fn decide_open(request: &Request, input: DecisionInput<'_>, context: DecisionContext<'_>) -> Decision {
     let is_expired = request.has_expired(context.now);
-    match command {
+    match input {
         DecisionInput::Approve { by, .. } | DecisionInput::Deny { by, .. } if is_expired => {
             let attempt = RequestEvent::AttemptRefused { actor: by.id, why: RefusalReason::Expired };
             Decision { events: vec![attempt, expiry(request)], notify: Vec::new() }
@@ -212,7 +212,7 @@ fn refused_approval(
     }
 }
 
-/// Whoever is timed out does not approve. Their denial still counts: in doubt nothing is signalled.
+/// A person who is timed out cannot approve. Their denial still counts: in doubt nothing is signalled.
 fn may_approve_at(by: &Person, access: &Access, now: Timestamp) -> bool {
     access.may_approve(by) && by.timed_out_until.is_none_or(|until| until <= now)
 }

@@ -5,7 +5,7 @@ use regex::Regex;
 use super::ids::RoleId;
 use super::session::Session;
 
-/// `[[owner]]`: whoever owns the sessions that match all of its patterns, which match anywhere unless anchored.
+/// `[[owner]]`: the owner of the sessions that match all of its patterns. A pattern matches anywhere unless anchored.
 #[derive(Clone, Debug)]
 pub struct OwnerRule {
     pub application: Option<Regex>,

@@ -10,7 +10,7 @@ use super::named_enum::named_enum;
 use super::progress::Progress;
 use super::timestamp::Timestamp;
 
-/// One row of `pg_stat_activity`. Its query text is already redacted.
+/// One row of `pg_stat_activity`. Of its query text it has only what the configuration lets people see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Session {

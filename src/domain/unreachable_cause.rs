@@ -8,7 +8,7 @@ pub struct UnreachableCause {
     pub next_step: &'static str,
 }
 
-/// A result says the error instead.
+/// Only cards show this detail; a result shows the error.
 pub const NO_ANSWER: UnreachableCause = UnreachableCause {
     detail: "the target cannot be queried",
     next_step: "Ask again when the server answers.",

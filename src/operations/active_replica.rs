@@ -34,7 +34,7 @@ pub struct ActiveReplica {
     pub held_ledger: HeldLedger,
     /// How often commands may still be registered.
     pub registrations: RegistrationBudget,
-    /// Receives whether the bot can hear its guild.
+    /// Where it is reported whether the bot receives the events of its guild.
     pub gateway: watch::Sender<DiscordStatus>,
     /// Receives what keeps requests from being decided.
     pub health: watch::Sender<EngineHealth>,
@@ -148,7 +148,7 @@ async fn follow_scope(
     }
 }
 
-/// Forwards whether the bot can hear its guild, and updates the metric of the connection.
+/// Forwards whether the bot receives the events of its guild, and updates the metric of the connection.
 async fn forward_gateway_state(
     mut connected: watch::Receiver<bool>,
     mut next_start: watch::Receiver<Option<Instant>>,

@@ -11,8 +11,8 @@ use crate::workflow::ports::Clock;
 /// A clock that differs less is right: Discord's answers have whole seconds, and take time to arrive.
 pub(super) const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
 
-/// Begins with the time of the system clock, and then runs by the clock that nobody can set. So a system clock that jumps
-/// makes no open request expire early, and none last longer, also if the machine sleeps.
+/// Begins with the time of the system clock, and then runs by the monotonic clock that includes sleep. So a system
+/// clock that jumps makes no open request expire early, and none last longer, also if the machine sleeps.
 #[derive(Clone, Copy, Debug)]
 pub struct SteadyClock {
     started_at: Timestamp,

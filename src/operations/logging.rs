@@ -111,8 +111,8 @@ fn read_filter(text: Option<&str>) -> (Targets, Option<ParseError>) {
     }
 }
 
-/// Periodically puts measured durations into their buckets until it is cancelled. The library keeps each of them until
-/// somebody reads the metrics, which may never happen.
+/// Periodically puts measured durations into their buckets until it is cancelled. The exporter
+/// (metrics-exporter-prometheus) keeps each of them until somebody reads the metrics, which may never happen.
 pub async fn run_upkeep(metrics: Metrics) {
     loop {
         sleep(UPKEEP_INTERVAL).await;
@@ -145,7 +145,7 @@ pub fn start_metrics(log: &LogOutput) -> anyhow::Result<Metrics> {
     describe_gauge!("killgate_open_requests", "Requests that wait for a decision.");
     describe_histogram!(
         "killgate_approval_to_signal_seconds",
-        "From the approval that made the quorum until PostgreSQL had sent the signal."
+        "From the handling of the input that decided a request until PostgreSQL had answered the signalling statements."
     );
     describe_histogram!(
         "killgate_command_seconds",

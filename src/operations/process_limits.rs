@@ -2,8 +2,8 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Disables core dumps, which would contain the token and the passwords, regardless of its limits, and prevents other processes of the same user from
-/// reading its memory (`PR_SET_DUMPABLE` in prctl(2), ptrace(2)).
+/// Disables core dumps, which would contain the token and the passwords, whatever `RLIMIT_CORE` says, and prevents other
+/// processes of the same user from reading its memory (`PR_SET_DUMPABLE` in prctl(2), ptrace(2)).
 pub fn disable_core_dumps() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)

@@ -65,8 +65,8 @@ fn apply(settings: &watch::Sender<Arc<Settings>>, new: Settings) -> &'static str
         return "failed";
     }
     let targets = new.targets.len();
-    // Whoever sees new settings starts again, for example reads the reactions of all open requests. Secrets in files are read
-    // again for each connection anyway.
+    // Each task that receives new settings starts again, for example reads the reactions of all open requests. Secrets in files
+    // are read again for each connection anyway.
     let is_changed = settings.send_if_modified(|current| {
         let is_changed = **current != new;
         if is_changed {

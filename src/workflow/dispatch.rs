@@ -44,9 +44,9 @@ impl Engine {
         match input {
             EngineInput::CreateRequest { responder, .. } => refuse(responder, Refusal::LedgerDown),
             EngineInput::Stop => self.is_stopping = true,
-            EngineInput::EventsInterrupted => self.is_hearing = false,
+            EngineInput::EventsInterrupted => self.receives_events = false,
             // All reactions are read when the ledger works again.
-            EngineInput::EventsRestored { .. } => self.is_hearing = true,
+            EngineInput::EventsRestored { .. } => self.receives_events = true,
             EngineInput::Marker { sent_at } => {
                 self.lag.note_marker(sent_at, self.clock.now());
             }
@@ -144,29 +144,25 @@ impl Engine {
         Ok(())
     }
 
-    /// Decides what `command` means for the request, records the decision, and only then acts on it.
-    pub(super) async fn apply(
-        &mut self,
-        id: RequestId,
-        command: DecisionInput<'_>,
-    ) -> Result<(), LedgerError> {
+    /// Decides what `input` means for the request, records the decision, and only then acts on it.
+    pub(super) async fn apply(&mut self, id: RequestId, input: DecisionInput<'_>) -> Result<(), LedgerError> {
         let (now, began) = (self.clock.now(), Instant::now());
         let Some(before) = self.store.get(id).cloned() else { return Ok(()) };
         let target = &before.details.target;
         let is_about_messages = matches!(
-            command,
+            input,
             DecisionInput::EndingFound { .. }
                 | DecisionInput::CardDeleted { .. }
                 | DecisionInput::Withdraw { .. }
         );
-        let denying = match &command {
+        let denying = match &input {
             DecisionInput::Deny { by, .. } => vec![(*by).clone()],
             DecisionInput::ReconcileReactions(reactions) => reactions.denying.clone(),
             _ => Vec::new(),
         };
         let decision = decide(
             &before,
-            command,
+            input,
             DecisionContext {
                 now,
                 access: self.targets.access(target),

@@ -5,9 +5,9 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-/// Edits of all cards together: on average one in this time …
+/// The average time between two edits, counting those of all cards.
 const EDIT_INTERVAL: Duration = Duration::from_secs(2);
-/// … of which so many may come at once. Discord allows about five edits in five seconds in a channel.
+/// How many edits may come at once. Discord allows about five edits in five seconds in a channel.
 const EDIT_BURST: u32 = 3;
 
 #[derive(Default)]

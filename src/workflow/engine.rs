@@ -67,7 +67,7 @@ pub struct Engine {
     pub(super) early_reactions: EarlyReactions,
     pub(super) explanations: PendingExplanations,
     /// Whether Discord reports what people do: the bot is connected, and its guild is available. Otherwise nothing is executed.
-    pub(super) is_hearing: bool,
+    pub(super) receives_events: bool,
     /// What keeps requests from being decided, for `/readyz`.
     pub(super) health: watch::Sender<EngineHealth>,
     pub(super) unknown_cards: UnknownCards,
@@ -116,7 +116,7 @@ impl Engine {
             read_limit: ReadLimit::default(),
             early_reactions: EarlyReactions::default(),
             explanations: PendingExplanations::default(),
-            is_hearing: false,
+            receives_events: false,
             health: watch::Sender::default(),
             unknown_cards: UnknownCards::default(),
             unreadable_channels: BTreeSet::new(),
@@ -242,7 +242,7 @@ impl Engine {
         self.open_requests.values().all(|open| !open.is_executing && !open.is_delivering())
     }
 
-    /// When the next open request expires, as a timer sees it.
+    /// When the next open request expires, on tokio's clock; `OBSERVE_EVERY` from now if there is none.
     fn next_expiry(&self) -> Instant {
         let now = self.clock.now();
         let first = self.store.open_requests().find(|request| !self.may_have_ended(request.id));

@@ -32,7 +32,7 @@ const LEAVING_TAKES: Duration = Duration::from_millis(100);
 
 /// What an execution needs besides the approval.
 pub(super) struct Execution {
-    /// When the deciding approval came.
+    /// When the engine began to handle the input that decided it: the approval, or with several the confirmation of the approvers.
     pub(super) approved_at: Instant,
     /// How long to watch for the end of what was signalled.
     pub(super) confirm_within: Duration,
@@ -147,8 +147,8 @@ pub(super) fn describe_now(backend: &RequestedBackend, found: SessionResult) -> 
     }
 }
 
-/// Looks at the signalled sessions until each shows the effect, or the time is up. Returns for each that showed it a time at which it
-/// certainly had its locks, as late as possible.
+/// Looks at the signalled sessions until each shows the effect, or the time is up. Returns for each that showed it the latest time
+/// at which it certainly still had its locks.
 async fn watch(
     approved: &Approved,
     resolutions: &mut [BackendResolution],

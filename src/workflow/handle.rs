@@ -194,8 +194,8 @@ fn pids(sessions: &[SessionSelector]) -> BTreeSet<Pid> {
     sessions.iter().map(|session| session.pid).collect()
 }
 
-/// The only target that has a backend with the first of these pids that any target has, its snapshot, and those of the other
-/// pids that only another target has, each with that target's name.
+/// Finds the target of the sessions: the only one that has the first of these pids that exists on any target. Also returns its
+/// snapshot, and for each pid that it lacks the name of another target that has it.
 async fn find_target_of(
     action: Action,
     sessions: &[SessionSelector],

@@ -12,7 +12,8 @@ use crate::domain::ids::RequestId;
 /// How long `/readyz` reports another process after it was last seen.
 const UNHEALTHY_FOR: Duration = Duration::from_mins(10);
 
-/// How long the engine may take for one turn, or be behind, before `/readyz` reports it. A call to a ledger ends after 5 s, and a turn makes a few.
+/// How long the engine may take for one turn, or be behind, before `/readyz` reports it. A call to a ledger takes at most
+/// 5 s, and a turn makes a few.
 const STUCK_AFTER: Duration = Duration::from_secs(20);
 
 /// What keeps requests from being decided, as far as the engine knows.

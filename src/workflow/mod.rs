@@ -5,7 +5,7 @@
 //! | [`ports`] | what the workflow needs from the outside: ledger, targets, channels, clock |
 //! | [`targets`] | the targets by name, each with its policy |
 //! | [`handle`] | the way in: commands are resolved, and snapshots are taken |
-//! | [`refusal`] | why a command is not done, and what to do instead |
+//! | [`refusal`] | why a command is refused, and what to do instead |
 //! | [`input`] | everything that can happen, in one queue |
 //! | `engine` | the one owner of all requests |
 //! | `dispatch` | what the engine does about each input: decide, record, act |

@@ -98,7 +98,7 @@ impl MonitoredSession {
         }
     }
 
-    /// Notes how it ended by itself. Nobody waits for it any more, and who is released later owes it to another end.
+    /// Notes how it ended by itself. Its waiters are cleared: a session that gets its lock later was released by something else.
     fn lapse(&mut self, detail: String) {
         self.waiters = Some(KnownWaiters::new());
         let card = &mut self.on_card;
@@ -292,7 +292,7 @@ fn what_it_did(other: &Request, backend: &RequestedBackend) -> Option<String> {
     let what = match (&other.state, outcome.map(|ended| ended.outcome)) {
         (_, Some(Outcome::Terminated)) => "ended it",
         (_, Some(Outcome::Cancelled)) if is_same_query => "cancelled its query",
-        // What comes of that is not known yet.
+        // The outcome of that request is not known yet.
         (RequestState::Executing { .. }, _) => "was signalling it at the same time",
         _ => return None,
     };

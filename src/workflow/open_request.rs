@@ -78,7 +78,8 @@ pub(super) struct RunningQuorumCheck {
 }
 
 impl OpenRequest {
-    /// Why `request` is not executed although enough people approved; `None` while that takes no longer than usual.
+    /// What keeps `request` from being decided, or from being executed although enough people approved; `None` while the latter
+    /// takes no longer than usual.
     pub(super) fn execution_hold(&self, request: &Request) -> Option<ExecutionHold> {
         if request.is_open() && self.vote_emoji == VoteEmojiState::Missing {
             Some(ExecutionHold::EmojiMissing)
@@ -101,7 +102,7 @@ impl OpenRequest {
         Some(Duration::from_secs(over.into()))
     }
 
-    /// Those that wait for each of its sessions; `None` before each was seen.
+    /// Those that wait for each of its sessions; `None` until all sessions have been seen.
     pub(super) fn known_waiters(&self) -> Option<Vec<KnownWaiters>> {
         let waiters = self.sessions.iter().map(|session| session.waiters.clone());
         waiters.collect::<Option<_>>().filter(|all: &Vec<_>| !all.is_empty())

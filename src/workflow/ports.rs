@@ -43,7 +43,7 @@ pub trait Target: Send + Sync {
     async fn snapshot(&self, freshness: Freshness) -> Result<Arc<Snapshot>, TargetUnreachable>;
 
     /// Like [`snapshot`](Self::snapshot) with [`Freshness::Now`], with these sessions, the leaders of those that are parallel
-    /// workers, and all that wait for a lock. Costs less than all sessions do.
+    /// workers, and, if one of these waits for a lock or blocks another, all that wait for a lock. Costs less than all sessions do.
     async fn look_up(&self, pids: &BTreeSet<Pid>) -> Result<Arc<Snapshot>, TargetUnreachable>;
 
     /// Announces that a decision to signal is about to be recorded, so that preparations can be made meanwhile.
@@ -106,7 +106,7 @@ pub struct TargetUnreachable {
 /// The channels in which people ask and decide.
 #[async_trait]
 pub trait IncidentChannel: Send + Sync {
-    /// Finds the messages of the request in its channel. They are known by its mark only.
+    /// Finds the messages of the request in its channel. They are recognized by the mark alone.
     async fn find_messages(&self, request: &Request) -> Result<RequestMessages, DeliveryError>;
 
     /// Posts the card as a separate message, when it cannot be the answer to its command.
@@ -266,7 +266,8 @@ pub enum DeliveryError {
     /// The message or the channel no longer exists, as Discord said twice.
     #[error("the message or its channel is gone")]
     Gone,
-    /// Discord refuses, and will refuse again: a missing permission, an invalid message.
+    /// Discord refuses it for now, for example because of a missing permission, or an archived or locked thread. It may work once
+    /// people change that.
     #[error("Discord refused it")]
     Refused(#[source] anyhow::Error),
     /// Discord accepts it only after this time.

@@ -159,7 +159,7 @@ impl CardRead {
             }
             Ok(())
         };
-        // Whoever is not looked up in time still does not count.
+        // People who are not looked up in time still do not count.
         timeout(LOOK_UP_AGAIN_WITHIN, looking_up_again).await.unwrap_or(Ok(()))?;
         Ok(fetched)
     }

@@ -26,7 +26,7 @@ const OVERDUE_AFTER: Duration = Duration::from_secs(10);
 #[derive(Default)]
 pub(super) struct ReactionReads {
     state: ReadState,
-    /// Counts the reads, so that the result of an older one is recognised.
+    /// Counts the reads, so that the result of an older one is recognized.
     newest: u64,
     /// Whose approving reactions are on the card, and of which kinds.
     approving: BTreeMap<UserId, BTreeSet<ReactionKind>>,

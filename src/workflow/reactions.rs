@@ -66,7 +66,7 @@ impl Engine {
             return Ok(());
         };
         let is_standing = open.reads.note_looked_up(vote, user);
-        // Who left the guild has no roles in it, so their reaction cannot count.
+        // A person who left the guild has no roles in it, so their reaction cannot count.
         if let Some(member) = member.filter(|_| is_standing) {
             self.vote(id, vote, member, ReactionSource::Read).await?;
         }
@@ -81,11 +81,11 @@ impl Engine {
         by: &Person,
         source: ReactionSource,
     ) -> Result<(), LedgerError> {
-        let command = match vote {
+        let input = match vote {
             Vote::Approve => DecisionInput::Approve { by, source },
             Vote::Deny => DecisionInput::Deny { by, source },
         };
-        self.apply(id, command).await?;
+        self.apply(id, input).await?;
         self.continue_execution(id);
         Ok(())
     }
@@ -161,7 +161,7 @@ impl Engine {
             return Ok(());
         };
         if self.may_have_ended(id) {
-            // Whoever looks for the card finds that out, and whether there is a result.
+            // The search of the channel, which is still to come, finds out that the card is gone and whether there is a result.
             return Ok(());
         }
         let detail = "its card was deleted";
@@ -201,7 +201,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Nothing in the channel ended the request. Denials that were heard meanwhile count, also if their reaction is gone by now.
+    /// Nothing in the channel ended the request. Denials that arrived meanwhile count, even if their reaction is gone by now.
     pub(super) async fn channel_looked_at(&mut self, id: RequestId) -> Result<(), LedgerError> {
         let channel = self.open_requests.entry(id).or_default().channel;
         if channel == ChannelLook::AwaitedAndReplaced {
@@ -255,12 +255,12 @@ impl Engine {
 
     /// What people do may not be reported from now on.
     pub(super) fn events_interrupted(&mut self) {
-        self.is_hearing = false;
+        self.receives_events = false;
     }
 
     /// Events are reported again: executes what was approved meanwhile, after a read if not all of it was reported.
     pub(super) fn events_restored(&mut self, is_complete: bool) {
-        self.is_hearing = true;
+        self.receives_events = true;
         if !is_complete {
             return self.read_all_reactions();
         }
@@ -274,7 +274,7 @@ impl Engine {
     /// the restart. Approvals count meanwhile, but nothing is executed on them.
     pub(super) fn may_miss_reactions(&self, id: RequestId) -> bool {
         let has_unread = self.open_requests.get(&id).is_some_and(|open| open.reads.has_unread());
-        has_unread || !self.is_hearing || self.lag.is_behind || self.is_stopping
+        has_unread || !self.receives_events || self.lag.is_behind || self.is_stopping
     }
 
     pub(super) fn reaction_fetch_failed(&mut self, id: RequestId, read: u64, why: String) {

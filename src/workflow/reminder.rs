@@ -21,7 +21,7 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(15);
 
 impl Engine {
-    /// When the approvers of the next open request are reminded, as a timer sees it.
+    /// When the approvers of the next open request are reminded, on tokio's clock; `None` if none will be.
     pub(super) fn next_reminder(&self) -> Option<Instant> {
         let now = self.clock.now();
         let next = self.unreminded().map(|(_, at)| at).min()?;

@@ -104,7 +104,7 @@ impl InteractionHandler {
         });
     }
 
-    /// Starts a task that says that the interaction was not understood. Completions need no answer.
+    /// Starts a task that says that the interaction was not understood. Autocompletion needs no answer.
     pub fn refuse_unreadable(&self, interaction: UnreadableInteraction) {
         let (handler, arrived) = (self.clone(), Instant::now());
         tokio::spawn(async move {

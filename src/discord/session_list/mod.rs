@@ -71,7 +71,7 @@ pub struct SessionRow<'a> {
     pub session: &'a Session,
     /// The sessions that wait for it. Includes those that wait through others, unless it waits itself.
     pub waiters: usize,
-    /// The sessions that wait for it directly.
+    /// The sessions that wait for it directly. In a tree all that wait, because the tree's title counts the direct ones.
     pub direct_waiters: usize,
     /// Its parallel workers, if they are not listed separately.
     pub workers: usize,

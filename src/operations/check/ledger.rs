@@ -82,7 +82,7 @@ fn write_beside(path: &Path) -> io::Result<()> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     trial.push(format!(".check-{}-{}", std::process::id(), since.as_nanos()));
     let trial = Path::new(&trial);
-    // It must be a new file: whoever may write to the folder could have put a link there.
+    // It must be a new file: another user who may write to the folder could have put a link there.
     let mut file = OpenOptions::new().write(true).create_new(true).open(trial)?;
     let written = file.write_all(&TRIAL_RECORD).and_then(|()| file.sync_all());
     std::fs::remove_file(trial)?;

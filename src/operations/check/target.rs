@@ -101,7 +101,8 @@ async fn clock_offset(connection: &PostgresConnection) -> anyhow::Result<i64> {
     Ok(server - i64::midpoint(before, system_time().as_micros()))
 }
 
-/// killgate converts ages to one clock, so a difference misleads only those who compare times themselves.
+/// killgate converts times if the clocks differ by more than 10 s, so a difference misleads only those who compare times
+/// themselves.
 fn clock(offset: i64, what: String) -> CheckResult {
     let seconds = offset / 1_000_000;
     if Duration::from_micros(offset.unsigned_abs()) <= CLOCK_TOLERANCE {
