@@ -121,8 +121,9 @@ impl Gateway {
         self.sessions.get(&epoch).map_or(0, |session| session.waiting.len())
     }
 
-    /// The process at the other end is gone.
+    /// The process at the other end is gone, perhaps while it was paused.
     pub fn forget(&mut self) {
+        self.is_paused = false;
         self.sessions.clear();
     }
 
