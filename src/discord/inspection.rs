@@ -138,12 +138,11 @@ async fn check_commands(api: &ApiClient, guild: GuildId, bot_user: UserId) -> Ch
     match (api.guild_command_names(application, guild).await, global) {
         (Ok(registered), Ok(global)) => compare_commands(&registered, &global),
         // Not every compatible API has global commands.
-        (Ok(registered), Err(ApiError::NotFound { .. })) => compare_commands(&registered, &[]),
-        (Ok(_), Err(error)) => CheckResult::warn(
-            what,
-            format!("whether they are also registered globally could not be read: {error}"),
-            "Try again. If people see killgate's commands twice, delete the application's global commands",
-        ),
+        (Ok(registered), Err(error)) => {
+            let result = compare_commands(&registered, &[]);
+            let detail = format!("{}; global ones could not be read: {error}", result.detail);
+            CheckResult { detail, ..result }
+        }
         // Commands that cannot be read are registered again at startup.
         (Err(ApiError::Unexpected { .. }), _) => {
             CheckResult::ok(what, "the bot can have commands in the guild")

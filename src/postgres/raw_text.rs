@@ -68,7 +68,7 @@ impl RawText<'_> {
 }
 
 /// The encoding with PostgreSQL's name (PostgreSQL documentation, "Character Set Support"). `None` for `SQL_ASCII`, which
-/// says nothing, and for the few that ``encoding_rs`` lacks.
+/// says nothing, and for the few that `encoding_rs` lacks.
 fn find_encoding(name: &str) -> Option<&'static Encoding> {
     let name = name.to_ascii_lowercase().replace('_', "-");
     let label = match name.as_str() {

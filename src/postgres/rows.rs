@@ -261,15 +261,15 @@ pub(super) fn progress_by_pid(rows: &[Row]) -> Result<HashMap<Pid, Progress>, to
 /// Whether a query calls the function that begins a base backup. Anybody can write its name into a comment or a literal, or use it
 /// as an alias, to deter people.
 fn begins_backup(query: &str) -> bool {
-    let names_function = |text: &str| {
+    let has_name = |text: &str, is_meant: fn(&str) -> bool| {
         let text = text.to_ascii_lowercase();
-        let mut after =
-            ["pg_backup_start", "pg_start_backup"].iter().flat_map(|name| text.split(name).skip(1));
-        after.any(|after| after.trim_start().starts_with('('))
+        ["pg_backup_start", "pg_start_backup"].iter().any(|name| text.split(name).skip(1).any(is_meant))
     };
+    // Without comments. The name may be a quoted identifier.
+    let is_called = |after: &str| after.trim_start_matches(['"', ' ']).starts_with('(');
     let calls_function =
-        |shown: VisibleQuery| shown.as_str().ends_with('…') || names_function(shown.as_str());
-    names_function(query) && calls_function(redact(query))
+        |shown: VisibleQuery| shown.as_str().ends_with('…') || has_name(shown.as_str(), is_called);
+    has_name(query, |_| true) && calls_function(redact(query))
 }
 
 /// The decision of the signalling statement: the name of an outcome and a detail. `None` when it did not signal because

@@ -65,7 +65,8 @@ impl Engine {
         let searched = self.store.load_by_card(card.message).await;
         self.next_card_search = Instant::now() + SEARCH_PAUSE.max(began.elapsed() * PAUSE_TO_SEARCH);
         match searched {
-            Err(fatal @ (LedgerError::Deposed | LedgerError::Corrupt { .. })) => Err(fatal),
+            Err(LedgerError::Deposed) => Err(LedgerError::Deposed),
+            // Also if an old record is damaged: nobody without a right can keep approvals from counting by a click.
             Err(error) => {
                 warn!(?error, "the ledger could not be searched for an old card; the reaction is ignored");
                 Ok(false)

@@ -1,6 +1,7 @@
 //! The network between the bot and Discord's REST API and gateway, its target and its ledger is cut, stalled and delayed within one
 //! approval, from the command to the closed card: every few thousand bytes with each effect, or where `KILLGATE_FAULT_STRIDE` is set, every so
 //! many bytes with the effects in turn. At a stride of 1, every byte of an approval is the first one that is not forwarded.
+//! Where the gateway is disturbed, Discord also asks the bot to connect again within each approval.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -81,6 +82,7 @@ impl Series {
             // Some approvals send more, such as an edit of the card when the machine is busy.
             let length = lengths.iter().map(|lengths| lengths[index]).min().expect("three");
             println!("{link:?}, {direction:?}: {length} bytes for one approval");
+            assert!(length > 0, "nothing to break");
             for (place, after) in (0..length).step_by(stride.unwrap_or(SAMPLE_STRIDE)).enumerate() {
                 let effects = match stride {
                     None => &EFFECTS[..],

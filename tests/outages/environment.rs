@@ -81,7 +81,7 @@ impl TestEnv {
         Self::with(Sim::builder()).await
     }
 
-    /// The same, where bots are told to find the gateway at this port. They notice within 2 s that it does not answer.
+    /// The same, where bots are told to find the gateway at this port. A connection that stalls ends within seconds.
     pub async fn with_gateway_at(port: u16) -> Self {
         let url = format!("ws://127.0.0.1:{port}");
         Self::with(Sim::builder().gateway_at(&url).heartbeat_every(Duration::from_secs(1))).await

@@ -71,7 +71,7 @@ impl FaultyLink {
         self.settle().await;
         let forwarded = || DIRECTIONS.map(|direction| self.proxy.forwarded(direction));
         let before = forwarded();
-        let case = case(&self.env, 0, 1, || ()).await;
+        let case = case(&self.env, 0, 1, || self.send_to_gateway()).await;
         self.answered_cards_are_closed().await;
         let after = forwarded();
         self.cases.push(case);
@@ -83,7 +83,7 @@ impl FaultyLink {
         let disturbed = async {
             self.settle().await;
             self.proxy.arm(fault);
-            let case = case(&self.env, 0, number, || ()).await;
+            let case = case(&self.env, 0, number, || self.send_to_gateway()).await;
             self.answered_cards_are_closed().await;
             case
         };
@@ -113,6 +113,13 @@ impl FaultyLink {
             while before.replace(sent()) != Some(sent()) {
                 sleep(QUIET).await;
             }
+        }
+    }
+
+    /// The bot sends hardly anything to the gateway during an approval, unless it has to resume its session.
+    fn send_to_gateway(&self) {
+        if matches!(self.link, Link::Gateway) {
+            self.env.sim.gateway().asks_to_reconnect();
         }
     }
 

@@ -139,6 +139,7 @@ async fn progress_transaction_id_and_backup_of_a_session_are_read() -> Result<()
     let begin =
         if version < 150_000 { "pg_start_backup('b', true, false)" } else { "pg_backup_start('b', true)" };
     let backup = cluster.victim("postgres").idle().await?;
+    let begin = begin.replace('(', "/**/ (");
     backup.client().batch_execute(&format!("select {begin}")).await?;
 
     let snapshot = stage.target.snapshot(Freshness::Now).await?;

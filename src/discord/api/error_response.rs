@@ -19,8 +19,8 @@ const TOO_MANY_EDITS: u32 = 30_046;
 
 /// How long all calls wait after the edge blocked one, unless it says how long.
 const EDGE_COOL_DOWN: Duration = Duration::from_secs(10);
-/// The longest wait that is believed. Discord's are minutes at most; a longer one comes from something else.
-pub(super) const LONGEST_WAIT: Duration = Duration::from_hours(24);
+/// The longest wait that is believed. Discord's are minutes; after a longer one, which comes from something else, it is asked again.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_hours(1);
 /// "Internal network error", from the edge.
 const INTERNAL_NETWORK_ERROR: u32 = 40_333;
 

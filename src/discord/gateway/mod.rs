@@ -19,9 +19,9 @@
 //!   continue.
 //! - **No silent loss.** After a broken connection the session is resumed if Discord allows it, and Discord replays the
 //!   missed events: they come before [`GatewayEvent::Resumed`]. Otherwise [`GatewayEvent::Ready`] means that events may
-//!   be lost, and the consumer must fetch the current state. An event that passes the filter and does not decode is
-//!   reported as [`GatewayEvent::Lost`], an interaction as [`GatewayEvent::UnreadableInteraction`] if its token can be
-//!   read.
+//!   be lost, and the consumer must fetch the current state. A frame that cannot be read, and an event that passes the
+//!   filter and does not decode, is reported as [`GatewayEvent::Lost`], an interaction as
+//!   [`GatewayEvent::UnreadableInteraction`] if its token can be read.
 //! - **Filtering before decoding.** Only the op, number and kind of a frame are read. The consumer's [`EventFilter`]
 //!   gets the kind and the raw data, and only events that pass are decoded.
 //! - **Back within 15 s of Discord's return.** Every step has a time limit ([`GatewayTimeouts`]), heartbeats are sent
@@ -82,7 +82,7 @@ pub enum GatewayEvent {
     MessageEdited(EditedMessage),
     /// An event about a channel or a thread.
     Channel(ChannelEvent),
-    /// An event that passed the filter could not be decoded: somebody may have acted unseen.
+    /// A frame could not be read, or an event that passed the filter could not be decoded: somebody may have acted unseen.
     Lost,
     /// An event about a guild that passed the filter.
     Guild(GuildEvent),

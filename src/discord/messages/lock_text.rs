@@ -59,13 +59,17 @@ pub(in crate::discord) fn waited_text(session: &Session, now: Timestamp) -> Stri
 /// A prepared transaction, and how to end it. `when` says when it was prepared: `4 m ago`.
 pub(in crate::discord) fn prepared_text(transaction: &PreparedTransaction, when: &str) -> String {
     let gid = verbatim(&transaction.gid, GID_LENGTH);
-    let database =
-        transaction.database.as_deref().map_or(String::new(), |database| format!(" in {}", name(database)));
-    let owner = transaction.owner.as_deref().map_or("its owner".to_owned(), name);
+    let database = transaction
+        .database
+        .as_deref()
+        .map_or(String::new(), |database| format!(" in {}", quoted_name(database)));
+    let owner = transaction.owner.as_deref().map_or("its owner".to_owned(), quoted_name);
     let statement = format!("ROLLBACK PREPARED '{}'", transaction.gid.replace('\'', "''"));
     let shown = sanitize::code(&statement, GID_LENGTH + 40);
-    // People copy it. One that lost a space or an invisible character would end another transaction.
-    let how = if shown.as_str() == format!("`{statement}`") {
+    // People copy it. One that lost a character, or has a replacement for bytes that are no text, may end another transaction.
+    let how = if shown.as_str() == format!("`{statement}`")
+        && !statement.contains(char::REPLACEMENT_CHARACTER)
+    {
         format!("with {shown} (or COMMIT PREPARED)")
     } else {
         "with `ROLLBACK PREPARED` (or `COMMIT PREPARED`); its gid has characters that are not shown here: take it from `pg_prepared_xacts`".to_owned()
@@ -102,7 +106,15 @@ mod tests {
             assert!(text(gid).contains(statement), "{}", text(gid));
         }
         let long = "7".repeat(200);
-        for gid in ["order  7", "order-7\u{200b}", "order\t7", "order`7", "order-7 @everyone", &long] {
+        for gid in [
+            "order  7",
+            "order-7\u{200b}",
+            "order\t7",
+            "order`7",
+            "order-7 @everyone",
+            "order\u{fffd}7",
+            &long,
+        ] {
             let is_shown = text(gid).contains("ROLLBACK PREPARED '");
             assert_eq!(is_shown, gid == long, "{}", text(gid));
         }

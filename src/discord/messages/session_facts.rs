@@ -147,7 +147,10 @@ pub(super) fn origin_text(session: &Session) -> String {
 
 /// The same, without the names that a title already shows unchanged.
 pub(super) fn origin_besides_title(session: &Session) -> String {
-    let is_unclear = |name: &&str| short_name(name, SESSION_NAME_LENGTH) != verbatim(name, NAME_LENGTH);
+    let is_unclear = |name: &&str| {
+        // A title shows these as other quotes.
+        name.contains(['“', '”']) || short_name(name, SESSION_NAME_LENGTH) != verbatim(name, NAME_LENGTH)
+    };
     let user = part("user", session.user.as_deref().filter(is_unclear));
     let application = part("application", Some(session.application.as_str()).filter(is_unclear));
     join_parts([user, part("database", session.database.as_deref()), application, client(session)])
