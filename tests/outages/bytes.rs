@@ -1,7 +1,7 @@
 //! The network between the bot and Discord's REST API and gateway, its target and its ledger is cut, stalled and delayed within one
-//! approval, from the command to the closed card: every few thousand bytes with each effect, or where `KILLGATE_FAULT_STRIDE` is set, every so
-//! many bytes with the effects in turn. At a stride of 1, every byte of an approval is the first one that is not forwarded.
-//! Where the gateway is disturbed, Discord also asks the bot to connect again within each approval.
+//! approval, from the command to the closed card: every few thousand bytes with each effect, or where `KILLGATE_FAULT_STRIDE` is
+//! set, every so many bytes with the effects in turn. At a stride of 1, every byte of an approval is the first one that is not
+//! forwarded. Where the gateway is disturbed, Discord also asks the bot to connect again within each approval.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
