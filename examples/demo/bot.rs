@@ -93,11 +93,12 @@ impl Bot {
             Ok(status) => status.to_string(),
             Err(error) => error.to_string(),
         };
+        // Before the cleanup script removes it.
+        let log = fs::read_to_string(log_path(&self.folder)).unwrap_or_default();
         if let Some(cleanup_input) = &mut self.cleanup_input {
             // If the cleanup script has ended, this fails, which does not matter.
             let _ = writeln!(cleanup_input);
         }
-        let log = fs::read_to_string(log_path(&self.folder)).unwrap_or_default();
         let mut last = VecDeque::new();
         for line in log.lines() {
             last.push_back(line);
