@@ -60,10 +60,17 @@ impl Browser {
     /// Waits until the element can be clicked, and clicks it.
     pub async fn clicks(&self, css: &str) {
         self.sees(css).await;
-        // The element may be redrawn or covered between finding and clicking it.
+        // The element may be redrawn, covered or moved between finding and clicking it.
         let clicked = eventually(css, async || {
+            self.asks(WATCH_CLICK, Vec::new()).await;
             let found = self.client.find(Locator::Css(css)).await?;
-            Ok(found.click().await.ok())
+            let element = serde_json::to_value(&found)?;
+            if found.click().await.is_err() {
+                return Ok(None);
+            }
+            // An error says that the click has removed it.
+            let is_hit = self.client.execute(IS_HIT, vec![element]).await;
+            Ok((is_hit.unwrap_or(json!(true)) == json!(true)).then_some(()))
         });
         clicked.await.expect("it can be clicked");
     }
@@ -229,6 +236,10 @@ const SEEN: &str = "return document.querySelector(arguments[0])?.checkVisibility
 /// Whether one of the elements contains the text.
 const SAYS: &str =
     "return [...document.querySelectorAll(arguments[0])].some(each => each.innerText.includes(arguments[1]))";
+/// Notes what the next click is on.
+const WATCH_CLICK: &str = "window.clicked = null; addEventListener('click', ({ target }) => { window.clicked = target }, { capture: true, once: true })";
+/// Whether that was the element.
+const IS_HIT: &str = "return arguments[0].contains(window.clicked)";
 /// Whether the focused element matches.
 const FOCUSED: &str = "return document.activeElement.matches(arguments[0])";
 /// Whether one of the inputs contains exactly the text.
