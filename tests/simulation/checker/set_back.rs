@@ -5,6 +5,7 @@ use killgate::domain::ids::RequestId;
 
 use super::{Case, Checker};
 use crate::world::World;
+use crate::world::discord::Kind;
 
 impl Checker {
     /// Goes on with a ledger that has lost its newest records, after everything had come to its end.
@@ -20,7 +21,7 @@ impl Checker {
             match &recorded.entry().event {
                 RequestEvent::Requested(asked) => {
                     let known = before.remove(&id).unwrap_or_else(|| Case::begin(asked, recorded));
-                    let is_set_back = known.announced > 0;
+                    let is_set_back = known.announced > 0 || shows_end(world, id, &known);
                     self.cases
                         .insert(id, Case { executing: None, card: None, ended: None, is_set_back, ..known });
                 }
@@ -43,4 +44,13 @@ impl Checker {
             change(case);
         }
     }
+}
+
+/// Whether a card of the request is closed in the channel, such as one that was posted after the request had ended.
+fn shows_end(world: &World, id: RequestId, case: &Case) -> bool {
+    let is_closed = |kind: &Kind| matches!(kind, Kind::Card { shown, .. } if shown.outcome.is_some());
+    world.with(|state| {
+        let mut messages = state.discord.there();
+        messages.any(|(_, message)| message.bears(id, &case.mark) && is_closed(&message.kind))
+    })
 }
