@@ -34,8 +34,9 @@ const MAX_BUFFER_BYTES: usize = 8 * 1024;
 /// listening socket's queue, so that a flood leaves the processor to the bot and to PostgreSQL.
 const ACCEPTED_AT_ONCE: u32 = 4;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(1);
-/// By how much the priority of the thread is lower than that of the bot's own (`nice`).
-const NICENESS: i32 = 10;
+/// The lowest priority (`nice`). `SCHED_IDLE` would be lower still, but on a machine whose processors are all busy, a probe would wait
+/// for seconds.
+const NICENESS: i32 = 19;
 /// The pause after an error of `accept`, which is most likely a lack of descriptors.
 const ACCEPT_RETRY_PAUSE: Duration = Duration::from_secs(1);
 
