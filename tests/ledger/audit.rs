@@ -1,6 +1,7 @@
 //! What the auditor gets.
 
 use std::path::Path;
+use std::thread;
 
 use killgate::domain::ids::RequestId;
 use killgate::ledger::hash_chain::ChainTail;
@@ -111,4 +112,18 @@ fn what_is_no_ledger_is_not_audited_and_not_created() {
     let connection = Connection::open(folder.ledger()).expect("opened");
     connection.execute_batch("CREATE TABLE orders (id INTEGER)").expect("made");
     assert!(matches!(SqliteReader::open(&folder.ledger()), Err(SqliteOpenError::Foreign { .. })));
+}
+
+#[test]
+fn a_ledger_that_is_created_at_this_moment_is_not_one_of_another_program() {
+    for _ in 0..200 {
+        let folder = Folder::new();
+        thread::scope(|scope| {
+            let creating = scope.spawn(|| SqliteLedger::open(&folder.ledger()).expect("created"));
+            while !creating.is_finished() {
+                let read = SqliteReader::open(&folder.ledger());
+                assert!(matches!(read, Ok(_) | Err(SqliteOpenError::Missing { .. })), "{read:?}");
+            }
+        });
+    }
 }

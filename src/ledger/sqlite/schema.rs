@@ -41,15 +41,13 @@ pub(super) fn create(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
 /// Fails when the file is neither empty nor a ledger of the current version.
 pub(super) fn content(connection: &Connection, path: &Path) -> Result<FileContent, SqliteOpenError> {
     let failed = || SqliteOpenError::sqlite(path);
-    let found: i64 =
-        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed())?;
+    // One statement, because another process may create the schema at this moment.
+    let query = "SELECT user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version";
+    let (found, tables): (i64, i64) =
+        connection.query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?))).map_err(failed())?;
     let path = path.to_owned();
-    if found > VERSION {
-        return Err(SqliteOpenError::Newer { path, found, known: VERSION });
-    }
-    let tables: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(failed())?;
     match (found, tables) {
+        (version, _) if version > VERSION => Err(SqliteOpenError::Newer { path, found, known: VERSION }),
         (0, 0) => Ok(FileContent::Empty),
         (VERSION, 1..) => Ok(FileContent::Ledger),
         (1.., 1..) => Err(SqliteOpenError::NeverReleased { path }),
