@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, timeout};
 
@@ -21,13 +22,22 @@ const PROBE_MAX_AGE: Duration = Duration::from_secs(1);
 /// Why the ledger is not writable, or nothing.
 type ProbeResult = Result<(), String>;
 
+/// The ledger, while this replica is the active one.
+#[derive(Clone)]
+pub struct ProbedLedger {
+    pub ledger: Arc<dyn Ledger>,
+    /// Where probes run: not on the HTTP thread. A probe may occupy the ledger's only connection, and an approval would wait for a
+    /// thread that has the lowest priority.
+    pub runtime: Handle,
+}
+
 /// What decides whether this replica is ready.
 pub struct Readiness {
     gateway: watch::Receiver<DiscordStatus>,
     health: watch::Receiver<EngineHealth>,
-    ledger: watch::Receiver<Option<Arc<dyn Ledger>>>,
+    ledger: watch::Receiver<Option<ProbedLedger>>,
     waiting: watch::Receiver<String>,
-    /// The last probe, and when it ended. Locked while a probe runs, so that there is one at a time.
+    /// The last probe, and when it ended. Locked until a probe has ended or exceeded its time limit, so that clients share it.
     last_probe: Arc<Mutex<Option<(Instant, ProbeResult)>>>,
 }
 
@@ -37,7 +47,7 @@ impl Readiness {
     pub fn new(
         gateway: watch::Receiver<DiscordStatus>,
         health: watch::Receiver<EngineHealth>,
-        ledger: watch::Receiver<Option<Arc<dyn Ledger>>>,
+        ledger: watch::Receiver<Option<ProbedLedger>>,
         waiting: watch::Receiver<String>,
     ) -> Self {
         Self { gateway, health, ledger, waiting, last_probe: Arc::default() }
@@ -98,10 +108,10 @@ fn gateway_problem(status: DiscordStatus) -> Option<String> {
     }
 }
 
-async fn probe(ledger: Arc<dyn Ledger>) -> ProbeResult {
+async fn probe(ProbedLedger { ledger, runtime }: ProbedLedger) -> ProbeResult {
     // A separate task, so that the end of the wait does not cancel a statement, and with it close the ledger's only
     // connection.
-    let probe = tokio::spawn(async move { ledger.probe().await });
+    let probe = runtime.spawn(async move { ledger.probe().await });
     let result = match timeout(PROBE_TIMEOUT, probe).await {
         Ok(Ok(result)) => result,
         Ok(Err(error)) => Err(LedgerError::NotRecorded(error.into())),
@@ -116,6 +126,7 @@ async fn probe(ledger: Arc<dyn Ledger>) -> ProbeResult {
 mod tests {
     use async_trait::async_trait;
     use futures_util::future::join_all;
+    use tokio::runtime::Builder;
     use tokio::time::{advance, sleep};
 
     use super::*;
@@ -126,20 +137,21 @@ mod tests {
 
     const PROBE_TAKES: Duration = Duration::from_millis(500);
 
-    /// Is writable, and counts its probes.
-    struct ProbedLedger(watch::Sender<usize>);
+    /// Is writable, and keeps the name of the thread of each probe.
+    struct ListedProbes(watch::Sender<Vec<Option<String>>>);
 
     #[async_trait]
-    impl Lease for ProbedLedger {
+    impl Lease for ListedProbes {
         async fn confirm_lease(&self) -> Result<Option<Duration>, LedgerError> {
             Ok(None)
         }
     }
 
     #[async_trait]
-    impl Ledger for ProbedLedger {
+    impl Ledger for ListedProbes {
         async fn probe(&self) -> Result<(), LedgerError> {
-            self.0.send_modify(|probes| *probes += 1);
+            let thread = std::thread::current().name().map(str::to_owned);
+            self.0.send_modify(|probes| probes.push(thread));
             sleep(PROBE_TAKES).await;
             Ok(())
         }
@@ -161,51 +173,62 @@ mod tests {
         }
     }
 
-    /// The readiness of an active replica in its guild, and the number of probes so far.
-    fn active_replica() -> (Arc<Readiness>, watch::Receiver<usize>) {
-        let (probes, number_of_probes) = watch::channel(0);
-        let ledger: Arc<dyn Ledger> = Arc::new(ProbedLedger(probes));
+    /// The readiness of an active replica in its guild, and the probes so far.
+    fn active_replica(runtime: Handle) -> (Arc<Readiness>, watch::Receiver<Vec<Option<String>>>) {
+        let (probes, listed_probes) = watch::channel(vec![]);
+        let ledger = Arc::new(ListedProbes(probes));
+        let ledger = ProbedLedger { ledger, runtime };
         let readiness = Readiness::new(
             watch::Sender::new(DiscordStatus::InGuild).subscribe(),
             watch::Sender::default().subscribe(),
             watch::Sender::new(Some(ledger)).subscribe(),
             watch::Sender::default().subscribe(),
         );
-        (Arc::new(readiness), number_of_probes)
+        (Arc::new(readiness), listed_probes)
     }
 
     const READY: [String; 0] = [];
 
     #[tokio::test(start_paused = true)]
     async fn fifty_who_ask_at_once_share_one_probe_until_it_is_too_old() {
-        let (readiness, probes) = active_replica();
+        let (readiness, probes) = active_replica(Handle::current());
         for problems in join_all((0..50).map(|_| readiness.problems())).await {
             assert_eq!(problems, READY);
         }
-        assert_eq!(*probes.borrow(), 1);
+        assert_eq!(probes.borrow().len(), 1);
 
         advance(PROBE_MAX_AGE.saturating_sub(Duration::from_millis(1))).await;
         assert_eq!(readiness.problems().await, READY);
         assert!(readiness.is_ledger_writable().await);
-        assert_eq!(*probes.borrow(), 1);
+        assert_eq!(probes.borrow().len(), 1);
 
         advance(Duration::from_millis(1)).await;
         assert_eq!(readiness.problems().await, READY);
         assert!(readiness.is_ledger_writable().await);
-        assert_eq!(*probes.borrow(), 2);
+        assert_eq!(probes.borrow().len(), 2);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_goes_away_while_it_waits_makes_no_room_for_another_probe() {
-        let (readiness, mut probes) = active_replica();
+        let (readiness, mut probes) = active_replica(Handle::current());
         let asking = tokio::spawn({
             let readiness = Arc::clone(&readiness);
             async move { readiness.problems().await }
         });
-        probes.wait_for(|probes| *probes == 1).await.expect("a probe");
+        probes.wait_for(|probes| probes.len() == 1).await.expect("a probe");
         asking.abort();
         assert!(asking.await.is_err_and(|error| error.is_cancelled()));
         assert_eq!(readiness.problems().await, READY);
-        assert_eq!(*probes.borrow(), 1);
+        assert_eq!(probes.borrow().len(), 1);
+    }
+
+    #[test]
+    fn a_probe_does_not_run_on_the_thread_that_asks_for_it() {
+        let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("bot").enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let (readiness, probes) = active_replica(runtime.handle().clone());
+        let http = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        assert_eq!(http.block_on(readiness.problems()), READY);
+        assert_eq!(*probes.borrow(), [Some("bot".to_owned())]);
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use metrics::gauge;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tracing::info;
 
@@ -10,7 +11,7 @@ use super::active_replica::{ActiveReplica, ReplicaExit};
 use super::held_ledger::HeldLedger;
 use super::logging::{self, Metrics};
 use super::process_signals::{ProcessSignals, ReloadSignal};
-use super::readiness::Readiness;
+use super::readiness::{ProbedLedger, Readiness};
 use super::reload::ConfigFile;
 use super::{degraded, http, target_pool};
 use crate::config::{LedgerLocation, Settings};
@@ -18,7 +19,6 @@ use crate::discord::bot::DiscordStatus;
 use crate::discord::command_registration::RegistrationBudget;
 use crate::ledger::postgres::HighWaterMark;
 use crate::workflow::EngineHealth;
-use crate::workflow::ports::Ledger;
 
 /// What `/readyz` says of a standby.
 const STANDBY: &str = "standby";
@@ -101,7 +101,7 @@ struct Process {
     /// What keeps requests from being decided.
     health: watch::Sender<EngineHealth>,
     /// The ledger, while this replica is the active one.
-    ledger: watch::Sender<Option<Arc<dyn Ledger>>>,
+    ledger: watch::Sender<Option<ProbedLedger>>,
     /// Why this replica is not the active one.
     waiting: watch::Sender<String>,
     high_water_mark: HighWaterMark,
@@ -135,7 +135,8 @@ impl Process {
             }
             acquired => acquired?,
         };
-        self.ledger.send_replace(Some(held_ledger.ledger()));
+        let probed_ledger = ProbedLedger { ledger: held_ledger.ledger(), runtime: Handle::current() };
+        self.ledger.send_replace(Some(probed_ledger));
         gauge!("killgate_active").set(1.0);
         let replica = ActiveReplica {
             settings: self.settings.subscribe(),
