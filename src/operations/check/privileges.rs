@@ -7,7 +7,8 @@ use crate::postgres::server_info::{ServerInfo, SignalRight};
 pub(super) fn check(server_info: &ServerInfo, what: String) -> CheckResult {
     let role = quoted(&server_info.role);
     let install = format!(
-        "Install the guard: killgate guard-sql --role {role} | psql -v ON_ERROR_STOP=1 -f -, as a superuser"
+        "Install the guard as a superuser: killgate guard-sql --role={} | psql -v ON_ERROR_STOP=1 -f -",
+        shell_word(&server_info.role)
     );
     match (server_info.signal_right, &server_info.guard) {
         (SignalRight::Guard, _) if server_info.may_signal => CheckResult::warn(
@@ -60,10 +61,33 @@ pub(super) fn protected_users(
 
 /// The name of a role as an SQL identifier.
 pub(super) fn quoted(role: &str) -> String {
+    if is_plain(role) { role.to_owned() } else { format!("\"{}\"", role.replace('"', "\"\"")) }
+}
+
+/// The name of a role as one word of a POSIX shell, which people copy: whoever may rename the role must not run commands there.
+fn shell_word(role: &str) -> String {
+    if is_plain(role) { role.to_owned() } else { format!("'{}'", role.replace('\'', r"'\''")) }
+}
+
+fn is_plain(role: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    if role.chars().all(is_plain) && role.starts_with(|c: char| !c.is_ascii_digit()) {
-        role.to_owned()
-    } else {
-        format!("\"{}\"", role.replace('"', "\"\""))
+    role.chars().all(is_plain) && role.starts_with(|c: char| !c.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_role_is_one_word_of_the_shell_whatever_it_contains() {
+        for role in
+            ["killgate", "on call's \"bot\"", "$(echo ran)", "`echo ran`", "a;b & c", "\\'", "7 $HOME"]
+        {
+            let script = format!("printf %s {}", shell_word(role));
+            let output = Command::new("sh").args(["-c", &script]).output().expect("a shell");
+            assert_eq!(String::from_utf8_lossy(&output.stdout), role, "{script}");
+        }
     }
 }
