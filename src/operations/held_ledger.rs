@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tracing::warn;
 
@@ -37,8 +38,10 @@ impl HeldLedger {
     ) -> anyhow::Result<Self> {
         match &settings.ledger {
             config::LedgerLocation::Sqlite { path } => {
-                let ledger =
-                    SqliteLedger::open(path).with_context(|| format!("[ledger] url: {}", path.display()))?;
+                // On a thread that may wait, so that a disk that hangs does not keep the process from being stopped.
+                let (file, context) = (path.clone(), format!("[ledger] url: {}", path.display()));
+                let opened = spawn_blocking(move || SqliteLedger::open(&file)).await;
+                let ledger = opened.context("opening the ledger failed")?.context(context)?;
                 Ok(Self::Sole(Arc::new(ledger)))
             }
             config::LedgerLocation::Postgres { connection } => {

@@ -1,4 +1,5 @@
-//! Files that cannot be read: a named pipe without a writer, which blocks its reader as a network mount that does not answer does.
+//! Files that cannot be read: a named pipe without a writer, which blocks its reader as a network mount that does not answer does, and a
+//! database that is locked.
 
 use std::fs;
 use std::io::Write;
@@ -6,6 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rusqlite::Connection;
 use throwaway_postgres::SqlState;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -82,4 +84,15 @@ async fn a_start_that_waits_for_its_configuration_can_be_interrupted() {
     assert_eq!(env.wait_for_exit().await.signal(), Some(15));
     fs::remove_file(env.config()).unwrap();
     fs::write(env.config(), config).unwrap();
+}
+
+#[tokio::test]
+async fn a_ledger_that_cannot_be_opened_keeps_no_stop_from_ending() {
+    let mut env = TestEnv::builder().start_without_bot().await;
+    let other_program = Connection::open(env.path("killgate.db")).unwrap();
+    other_program.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    env.launch_bot();
+    env.wait_for_log("killgate starts").await;
+    // Opening it would fail after five seconds.
+    assert!(env.stop_bot().await.success(), "{}", env.log());
 }
