@@ -80,7 +80,7 @@ fn read_config<T>(
     load: impl FnOnce(&Path, fn(&str) -> Option<String>) -> Result<T, ConfigFaults>,
 ) -> Result<T, ExitCode> {
     load(&config.file, |name| std::env::var(name).ok()).map_err(|faults| {
-        eprintln!("{faults}");
+        standard_output::print_error(faults);
         ExitCode::from(UNUSABLE_CONFIG)
     })
 }
@@ -93,7 +93,7 @@ fn status(is_ok: bool) -> ExitCode {
 /// The exit status. An error is printed with its causes to standard error.
 fn exit_code(result: anyhow::Result<ExitCode>) -> ExitCode {
     result.unwrap_or_else(|error| {
-        standard_output::unless_stalled(move || eprintln!("killgate: {error:#}"));
+        standard_output::print_error(format_args!("killgate: {error:#}"));
         ExitCode::FAILURE
     })
 }

@@ -40,7 +40,9 @@ pub fn report(ledger: &LedgerLocation, request: u64) -> anyhow::Result<bool> {
     let report = report::report(open_reader(ledger)?.as_mut(), RequestId(request))?;
     match &report {
         Some(report) => standard_output::print(report)?,
-        None => eprintln!("killgate: the ledger has no request {request}"),
+        None => {
+            standard_output::print_error(format_args!("killgate: the ledger has no request {request}"));
+        }
     }
     Ok(report.is_some())
 }

@@ -8,7 +8,9 @@ pub fn disable_core_dumps() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
     {
-        eprintln!("killgate: core dumps could not be disabled, and would contain the token: {error}");
+        super::standard_output::print_error(format_args!(
+            "killgate: core dumps could not be disabled, and would contain the token: {error}"
+        ));
     }
 }
 

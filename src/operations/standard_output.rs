@@ -1,5 +1,6 @@
 //! Prints what a command says. A reader that has stopped reading, as `head` does, is no error.
 
+use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 use std::sync::mpsc;
 use std::thread;
@@ -13,8 +14,17 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     unless_closed(out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(anyhow::Error::from))
 }
 
+/// Prints a line to standard error. When nobody can read it, the exit status must suffice.
+pub fn print_error(line: impl Display) {
+    let line = format!("{line}\n");
+    unless_stalled(move || {
+        // `eprintln` would panic, and with that change the exit status.
+        let _ = io::stderr().write_all(line.as_bytes());
+    });
+}
+
 /// Does what writes to an output, and waits for it no longer than a reader may stall at the end of the process.
-pub fn unless_stalled(write: impl FnOnce() + Send + 'static) {
+pub(super) fn unless_stalled(write: impl FnOnce() + Send + 'static) {
     let (written, is_written) = mpsc::channel();
     let writing = thread::Builder::new().spawn(move || {
         write();

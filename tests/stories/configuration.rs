@@ -186,6 +186,15 @@ async fn a_reader_that_has_gone_is_no_error() {
     assert_eq!(output.stderr, b"");
 }
 
+#[tokio::test]
+async fn a_reader_of_errors_that_has_gone_does_not_change_the_exit_status() {
+    let (unread, pipe) = std::io::pipe().unwrap();
+    drop(unread);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_killgate"));
+    let status = command.args(["check", "--config", "nowhere"]).stderr(pipe).status().await.unwrap();
+    assert_eq!(status.code(), Some(2));
+}
+
 /// `killgate` without a configuration.
 async fn run_program(arguments: &[&str], stdout: impl Into<Stdio>) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_killgate"));
