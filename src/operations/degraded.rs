@@ -1,4 +1,4 @@
-//! The mode of a bot whose ledger is damaged. It does nothing but report the damage, in the channels and at `/readyz`,
+//! The mode of a bot whose ledger is damaged. It reports the damage in the channels and at `/readyz`, and answers nobody
 //! until people restore the ledger.
 
 use std::sync::Arc;
