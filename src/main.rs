@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
+use killgate::common::error_causes::with_causes;
 use killgate::config::{self, ConfigFaults};
 use killgate::operations::arguments::{Arguments, AuditCommand, CliCommand, ConfigArgument};
 use killgate::operations::logging::{log_to_stderr, start_metrics};
@@ -93,7 +94,7 @@ fn status(is_ok: bool) -> ExitCode {
 /// The exit status. An error is printed with its causes to standard error.
 fn exit_code(result: anyhow::Result<ExitCode>) -> ExitCode {
     result.unwrap_or_else(|error| {
-        standard_output::print_error(format_args!("killgate: {error:#}"));
+        standard_output::print_error(format_args!("killgate: {}", with_causes(error.as_ref())));
         ExitCode::FAILURE
     })
 }

@@ -9,6 +9,7 @@ use tokio::time::sleep;
 use tracing::{error, warn};
 
 use super::clock::SteadyClock;
+use crate::common::error_causes::with_causes;
 use crate::config::Settings;
 use crate::discord::bot::Bot;
 use crate::discord::command_registration::RegistrationBudget;
@@ -37,7 +38,7 @@ pub async fn report_until_stopped(
     reason: &watch::Sender<String>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let error = format!("{error:#}");
+    let error = with_causes(error.as_ref());
     error!(%error, "the ledger is damaged: killgate does nothing until it is restored and killgate is restarted");
     reason.send_replace(error);
     let alerting = async {

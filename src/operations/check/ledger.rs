@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::target::encryption;
 use crate::common::check_result::CheckResult;
+use crate::common::error_causes::with_causes;
 use crate::config::{LedgerLocation, PostgresAddress, Settings};
 use crate::ledger::postgres;
 use crate::ledger::sqlite::{self, FileContent, SqliteOpenError};
@@ -62,7 +63,7 @@ fn check_creatable(path: &Path) -> Vec<CheckResult> {
         return vec![CheckResult::fail(
             WRITABLE,
             error.to_string(),
-            "Put the file back, or move the log away",
+            "Put the file back. A running killgate may still use this log",
         )];
     }
     let creatable = match write_beside(path) {
@@ -141,7 +142,7 @@ async fn check_postgres(connection: &PostgresAddress) -> CheckResult {
         Err(error) => CheckResult::fail(
             WRITABLE,
             format!("{}: {error}", connection.address()),
-            "See docs/ledger.md for what its role needs",
+            "Correct [ledger] url or the password, or check its server; docs/ledger.md says what its role needs",
         ),
     }
 }
@@ -157,9 +158,11 @@ fn check_intact(ledger: &LedgerLocation) -> CheckResult {
             "Keep the ledger unchanged for the investigation, and restore an intact copy",
         ),
         Err(error) if is_none_yet(&error) => CheckResult::ok(INTACT, NONE_YET),
-        Err(error) => {
-            CheckResult::fail(INTACT, format!("{error:#}"), "Check the ledger and the privileges on it")
-        }
+        Err(error) => CheckResult::fail(
+            INTACT,
+            with_causes(error.as_ref()),
+            "Check the ledger and the privileges on it",
+        ),
     }
 }
 
