@@ -306,8 +306,13 @@ impl ConfigTable {
         self.keys.iter().find(|key| key.name == name)
     }
 
-    /// The key that is most similar to `written`.
+    /// The first key that begins with `written`, such as `password_file`, or the one that is most similar.
     pub(super) fn nearest(&self, written: &str) -> Option<&'static str> {
+        let has_suffix =
+            |key: &&ConfigKey| key.name.strip_prefix(written).is_some_and(|rest| rest.starts_with('_'));
+        if let Some(key) = self.keys.iter().find(has_suffix) {
+            return Some(key.name);
+        }
         let near = |key: &ConfigKey| (strsim::jaro_winkler(&written.to_lowercase(), key.name), key.name);
         let (likeness, name) = self.keys.iter().map(near).max_by(|a, b| a.0.total_cmp(&b.0))?;
         (likeness > 0.85).then_some(name)
