@@ -7,6 +7,21 @@ use crate::setup::Setup;
 const SIGNATURE: &str = "text, int, timestamptz, timestamptz, timestamptz, bigint, text, text[]";
 
 #[tokio::test]
+async fn a_guard_of_another_role_may_mean_a_wrong_user() {
+    let setup = Setup::good().await;
+    setup.cluster.sql("revoke pg_signal_backend from killgate; create role other").await.unwrap();
+    setup.cluster.sql(&guard_sql("other")).await.unwrap();
+    let report = setup.check().await;
+    assert_eq!((report.status, report.wrong().len()), (1, 1), "{}", report.lines);
+    for advice in [
+        "If it is the guard of another role, correct the user in the url. Else find out who changed it",
+        "killgate guard-sql --role=killgate | psql -v ON_ERROR_STOP=1 -f - -d postgres. It takes the right from any other role",
+    ] {
+        assert!(report.lines.contains(advice), "{advice}:\n{}", report.lines);
+    }
+}
+
+#[tokio::test]
 async fn each_fault_of_an_installed_guard_is_reported() {
     let setup = Setup::good().await;
     let sql = async |statements: &str| setup.cluster.sql(statements).await.expect("statements that work");

@@ -4,11 +4,12 @@ use crate::common::check_result::CheckResult;
 use crate::postgres::privileges::RolePrivileges;
 use crate::postgres::server_info::{ServerInfo, SignalRight};
 
-pub(super) fn check(server_info: &ServerInfo, what: String) -> CheckResult {
+pub(super) fn check(server_info: &ServerInfo, database: &str, what: String) -> CheckResult {
     let role = quoted(&server_info.role);
     let install = format!(
-        "Install the guard as a superuser: killgate guard-sql --role={} | psql -v ON_ERROR_STOP=1 -f -",
-        shell_word(&server_info.role)
+        "Install the guard as a superuser: killgate guard-sql --role={} | psql -v ON_ERROR_STOP=1 -f - -d {}",
+        shell_word(&server_info.role),
+        shell_word(database)
     );
     match (server_info.signal_right, &server_info.guard) {
         (SignalRight::Guard, _) if server_info.may_signal => CheckResult::warn(
@@ -34,7 +35,10 @@ pub(super) fn check(server_info: &ServerInfo, what: String) -> CheckResult {
                 "the role {role} may not signal at all, and the guard is not used: {}",
                 guard.why_unusable()
             ),
-            format!("Find out who changed the guard. {install}"),
+            format!(
+                "If it is the guard of another role, correct the user in the url. Else find out who changed it. {install}. It takes \
+                 the right from any other role"
+            ),
         ),
     }
 }

@@ -58,6 +58,7 @@ pub(super) async fn check(target: &TargetConfig, options: ConnectOptions) -> Vec
     let Some((privileges, clock_offset)) = answers else {
         return vec![reachable, pooler(&server_info, what("pooler"))];
     };
+    let database = options.config.get_dbname().unwrap_or(&server_info.role);
     let login = options.config.get_user().unwrap_or(&server_info.role);
     let mut results = vec![
         reachable,
@@ -66,7 +67,7 @@ pub(super) async fn check(target: &TargetConfig, options: ConnectOptions) -> Vec
         standby(&server_info, what("standby")),
         pooler(&server_info, what("pooler")),
         session_visibility(&server_info, what("sessions")),
-        privileges::check(&server_info, what("signals")),
+        privileges::check(&server_info, database, what("signals")),
         superuser(&server_info, what("superuser")),
         tables(&privileges, what("tables")),
         reserved(login, &server_info, &privileges, what("reserved connections")),
