@@ -67,7 +67,7 @@ pub enum AuditCommand {
         #[command(flatten)]
         config: ConfigArgument,
         /// Only records of this time or later (RFC 3339).
-        #[arg(long)]
+        #[arg(long, value_parser = time)]
         since: Option<Timestamp>,
         /// Only records of the request with this number.
         #[arg(long)]
@@ -113,6 +113,10 @@ fn hash(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err("it is not a hash, which has 64 hexadecimal digits, as audit verify prints it".to_owned())
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|error| format!("{error}; write it like 2026-11-27T08:00:00Z"))
 }
 
 /// PostgreSQL cuts a longer name (its documentation, "Identifiers and Key Words").

@@ -50,6 +50,7 @@ fn describe(error: &anyhow::Error) -> String {
             .or_else(|| from_tls(cause))
             .or_else(|| without_tls(cause))
             .or_else(|| slow_login(cause))
+            .or_else(|| without_password(cause))
             .or_else(|| from_socket(cause))
     });
     // Other causes are texts of the driver and the TLS library, which contain no secret.
@@ -136,6 +137,13 @@ fn slow_login(cause: &(dyn StdError + 'static)) -> Option<String> {
         "the password was stored with more than 100000 SCRAM iterations, which killgate does not compute at each login: set \
          scram_iterations to less (16 and later; the default is 4096), then set the password again"
             .to_owned()
+    })
+}
+
+/// The driver has no error code for this either.
+fn without_password(cause: &(dyn StdError + 'static)) -> Option<String> {
+    (cause.to_string() == "password missing").then(|| {
+        "the server asks for a password: set password_file, password_env or password_command beside the url".to_owned()
     })
 }
 

@@ -101,6 +101,9 @@ async fn the_password_is_read_for_every_connection() -> Result<()> {
     let cluster = Cluster::builder().hba("host all killgate 127.0.0.1/32 scram-sha-256").start().await?;
     cluster.bot().await?;
     cluster.sql("set password_encryption = 'scram-sha-256'; alter role killgate password 'right'").await?;
+    let error = down(&open(options(&cluster, "killgate"))).await?;
+    assert!(error.starts_with("the server asks for a password: set password_file"), "{error}");
+
     let password = Arc::new(std::sync::Mutex::new("wrong".to_owned()));
     let mut options = options(&cluster, "killgate");
     let current = Arc::clone(&password);

@@ -175,6 +175,10 @@ async fn arguments_that_cannot_be_meant_are_a_usage_error() {
         let output = run_program(arguments, Stdio::piped()).await;
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
     }
+    let output = run_program(&["audit", "export", "--since", "2026-12-01"], Stdio::piped()).await;
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("write it like 2026-11-27T08:00:00Z"), "{stderr}");
 }
 
 #[tokio::test]
