@@ -20,14 +20,12 @@ pub fn dry_run(path: &Path) -> Result<FileContent, SqliteOpenError> {
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, file::beside(path, "-wal").exists())
         .map_err(failed())?;
-    let content = schema::content(&connection, path)?;
-    if content == FileContent::Ledger {
-        store::verify_tail(&connection, path)?;
-    }
     let transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed())?;
-    if content == FileContent::Empty {
-        schema::create(&transaction).map_err(failed())?;
+    let content = schema::content(&transaction, path)?;
+    match content {
+        FileContent::Ledger => store::verify_tail(&transaction, path)?,
+        FileContent::Empty => schema::create(&transaction).map_err(failed())?,
     }
     if !store::write_trial(&transaction).map_err(failed())? {
         return Err(SqliteOpenError::Foreign { path: path.clone() });

@@ -36,8 +36,8 @@ pub enum SqliteOpenError {
     )]
     Foreign { path: PathBuf },
     #[error(
-        "the ledger {} is missing or empty, and {}, its write-ahead log, is there: put the file back, or move the log away to begin \
-         a new ledger. SQLite would delete it",
+        "the ledger {} is missing or empty, and {}, its write-ahead log, is there: put the file back. Only while no killgate runs \
+         may the log be moved away, to begin a new ledger; SQLite would delete it",
         path.display(), log.display()
     )]
     OnlyLog { path: PathBuf, log: PathBuf },
