@@ -14,8 +14,9 @@ async fn a_guard_of_another_role_may_mean_a_wrong_user() {
     let report = setup.check().await;
     assert_eq!((report.status, report.wrong().len()), (1, 1), "{}", report.lines);
     for advice in [
-        "If it is the guard of another role, correct the user in the url. Else find out who changed it",
-        "killgate guard-sql --role=killgate | psql -v ON_ERROR_STOP=1 -f - -d postgres. It takes the right from any other role",
+        "If it is the guard of another role, correct the user in the url. Else find out who changed it, and then: Install the guard as a superuser, \
+         which takes the right from any other role: ",
+        "killgate guard-sql --role=killgate | psql -v ON_ERROR_STOP=1 -f - -d postgres\n",
     ] {
         assert!(report.lines.contains(advice), "{advice}:\n{}", report.lines);
     }

@@ -23,14 +23,21 @@ const TRIAL_RECORD: [u8; 4096] = [0; 4096];
 
 pub(super) async fn check(settings: &Settings) -> Vec<CheckResult> {
     match &settings.ledger {
-        LedgerLocation::Sqlite { path } if !path.exists() => match std::fs::read_link(path) {
-            Ok(destination) => vec![check_dangling(path, &destination)],
-            Err(_) => check_creatable(path),
+        LedgerLocation::Sqlite { path } => match path.try_exists() {
+            Ok(true) => {
+                let (path, ledger) = (path.clone(), settings.ledger.clone());
+                off_thread(move || check_file(&path, &ledger)).await
+            }
+            Ok(false) => match std::fs::read_link(path) {
+                Ok(destination) => vec![check_dangling(path, &destination)],
+                Err(_) => check_creatable(path),
+            },
+            Err(error) => vec![CheckResult::fail(
+                WRITABLE,
+                format!("whether {} exists cannot be seen: {error}", path.display()),
+                "Run the check as root or as the user that runs killgate",
+            )],
         },
-        LedgerLocation::Sqlite { path } => {
-            let (path, ledger) = (path.clone(), settings.ledger.clone());
-            off_thread(move || check_file(&path, &ledger)).await
-        }
         LedgerLocation::Postgres { connection } => {
             let mut results =
                 vec![encryption(connection, "ledger: TLS".to_owned()), check_postgres(connection).await];
@@ -60,11 +67,7 @@ fn check_dangling(path: &Path, destination: &Path) -> CheckResult {
 /// Creates no ledger: it would belong to the user who runs the check, not to the one who runs killgate.
 fn check_creatable(path: &Path) -> Vec<CheckResult> {
     if let Err(error) = sqlite::verify_log_has_file(path) {
-        return vec![CheckResult::fail(
-            WRITABLE,
-            error.to_string(),
-            "Put the file back. A running killgate may still use this log",
-        )];
+        return vec![CheckResult::fail(WRITABLE, error.to_string(), "Put the file back")];
     }
     let creatable = match write_beside(path) {
         Ok(()) => CheckResult::ok(WRITABLE, format!("{} can be created", path.display())),

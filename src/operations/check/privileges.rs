@@ -7,7 +7,8 @@ use crate::postgres::server_info::{ServerInfo, SignalRight};
 pub(super) fn check(server_info: &ServerInfo, database: &str, what: String) -> CheckResult {
     let role = quoted(&server_info.role);
     let install = format!(
-        "Install the guard as a superuser: killgate guard-sql --role={} | psql -v ON_ERROR_STOP=1 -f - -d {}",
+        "Install the guard as a superuser, which takes the right from any other role: \
+         killgate guard-sql --role={} | psql -v ON_ERROR_STOP=1 -f - -d {}",
         shell_word(&server_info.role),
         shell_word(database)
     );
@@ -24,7 +25,7 @@ pub(super) fn check(server_info: &ServerInfo, database: &str, what: String) -> C
         (SignalRight::Direct, Some(guard)) => CheckResult::warn(
             what,
             format!("direct, bypassing the installed guard: {}", guard.why_unusable()),
-            format!("{install}; then REVOKE pg_signal_backend FROM {role}"),
+            format!("REVOKE pg_signal_backend FROM {role}, after this: {install}"),
         ),
         (SignalRight::Nothing, None) => {
             CheckResult::fail(what, format!("the role {role} may not signal at all"), install)
@@ -36,8 +37,7 @@ pub(super) fn check(server_info: &ServerInfo, database: &str, what: String) -> C
                 guard.why_unusable()
             ),
             format!(
-                "If it is the guard of another role, correct the user in the url. Else find out who changed it. {install}. It takes \
-                 the right from any other role"
+                "If it is the guard of another role, correct the user in the url. Else find out who changed it, and then: {install}"
             ),
         ),
     }

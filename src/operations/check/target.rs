@@ -58,8 +58,8 @@ pub(super) async fn check(target: &TargetConfig, options: ConnectOptions) -> Vec
     let Some((privileges, clock_offset)) = answers else {
         return vec![reachable, pooler(&server_info, what("pooler"))];
     };
-    let database = options.config.get_dbname().unwrap_or(&server_info.role);
     let login = options.config.get_user().unwrap_or(&server_info.role);
+    let database = options.config.get_dbname().unwrap_or(login);
     let mut results = vec![
         reachable,
         encryption(&target.connection, what("TLS")),
