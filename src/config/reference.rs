@@ -306,14 +306,15 @@ impl ConfigTable {
         self.keys.iter().find(|key| key.name == name)
     }
 
-    /// The first key that begins with `written`, such as `password_file`, or the one that is most similar.
+    /// The first key that continues `written` after an underscore, such as `password_file`, or else the most similar one.
     pub(super) fn nearest(&self, written: &str) -> Option<&'static str> {
-        let has_suffix =
-            |key: &&ConfigKey| key.name.strip_prefix(written).is_some_and(|rest| rest.starts_with('_'));
-        if let Some(key) = self.keys.iter().find(has_suffix) {
+        let written = written.to_lowercase();
+        let continues =
+            |key: &&ConfigKey| key.name.strip_prefix(&*written).is_some_and(|rest| rest.starts_with('_'));
+        if let Some(key) = self.keys.iter().find(continues) {
             return Some(key.name);
         }
-        let near = |key: &ConfigKey| (strsim::jaro_winkler(&written.to_lowercase(), key.name), key.name);
+        let near = |key: &ConfigKey| (strsim::jaro_winkler(&written, key.name), key.name);
         let (likeness, name) = self.keys.iter().map(near).max_by(|a, b| a.0.total_cmp(&b.0))?;
         (likeness > 0.85).then_some(name)
     }

@@ -1,5 +1,5 @@
-//! The mode of a bot whose ledger is damaged. It reports the damage in the channels and at `/readyz`, and answers nobody
-//! until people restore the ledger.
+//! The mode of a bot whose ledger is damaged. It reports the damage in the channels and at `/readyz`, and answers nobody,
+//! until people have restored the ledger and started killgate again.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -34,7 +34,7 @@ const MAX_BUFFER_BYTES: usize = 8 * 1024;
 /// listening socket's queue, so that a flood leaves the processor to the bot and to PostgreSQL.
 const ACCEPTED_AT_ONCE: u32 = 4;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(1);
-/// The lowest priority (`nice`). `SCHED_IDLE` would be lower still, but on a machine whose processors are all busy, a probe would wait
+/// The lowest `nice` priority. `SCHED_IDLE` would give way sooner, but on a machine whose processors are all busy, a probe would wait
 /// for seconds.
 const NICENESS: i32 = 19;
 /// The pause after an error of `accept`, which is most likely a lack of descriptors.

@@ -8,6 +8,7 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, timeout};
 
 use super::clock::system_time;
+use crate::common::error_causes::with_causes;
 use crate::discord::bot::DiscordStatus;
 use crate::ledger::record::time;
 use crate::workflow::EngineHealth;
@@ -115,11 +116,11 @@ async fn probe(ProbedLedger { ledger, runtime }: ProbedLedger) -> ProbeResult {
     let result = match timeout(PROBE_TIMEOUT, probe).await {
         Ok(Ok(result)) => result,
         Ok(Err(error)) => Err(LedgerError::NotRecorded(error.into())),
-        Err(_) => {
-            Err(LedgerError::NotRecorded(anyhow::anyhow!("it has not answered after {PROBE_TIMEOUT:?}")))
-        }
+        Err(_) => Err(LedgerError::NotRecorded(anyhow::anyhow!(
+            "it, or killgate itself, has not answered after {PROBE_TIMEOUT:?}"
+        ))),
     };
-    result.map_err(|error| format!("{:#}", anyhow::Error::new(error)))
+    result.map_err(|error| with_causes(&error))
 }
 
 #[cfg(test)]

@@ -17,14 +17,16 @@ pub fn print(text: &str) -> anyhow::Result<()> {
 /// Prints a line to standard error. When nobody can read it, the exit status must suffice.
 pub fn print_error(line: impl Display) {
     let line = format!("{line}\n");
-    unless_stalled(move || {
-        // `eprintln` would panic, and with that change the exit status.
-        let _ = io::stderr().write_all(line.as_bytes());
-    });
+    // `eprintln` would panic, and with that change the exit status.
+    let print = move || drop(io::stderr().write_all(line.as_bytes()));
+    if !unless_stalled(print.clone()) {
+        print();
+    }
 }
 
-/// Does what writes to an output, and waits for it no longer than a reader may stall at the end of the process.
-pub(super) fn unless_stalled(write: impl FnOnce() + Send + 'static) {
+/// Does what writes to an output, and waits for it no longer than a reader may stall at the end of the process. Returns
+/// whether a thread could be started for it.
+pub(super) fn unless_stalled(write: impl FnOnce() + Send + 'static) -> bool {
     let (written, is_written) = mpsc::channel();
     let writing = thread::Builder::new().spawn(move || {
         write();
@@ -34,6 +36,7 @@ pub(super) fn unless_stalled(write: impl FnOnce() + Send + 'static) {
     if writing.is_ok() {
         let _ = is_written.recv_timeout(STALLED_AFTER);
     }
+    writing.is_ok()
 }
 
 /// The result, unless it is that the reader has stopped reading.

@@ -154,7 +154,7 @@ fn one_typo_is_one_fault_which_says_what_was_meant() {
         ("channels", "chanels", "channels"),
         ("token_file", "tokn_file", "token_file"),
         ("approvers", "aprovers", "approvers"),
-        ("token_file", "token", "token_file"),
+        ("name = ", "password = 'secret'\nname = ", "password_file"),
     ] {
         let fault = fault(with(right, wrong));
         assert!(fault.contains(&format!("unknown key, did you mean `{meant}`?")), "{wrong}: {fault}");
