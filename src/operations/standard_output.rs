@@ -1,4 +1,4 @@
-//! Prints what a command says. A reader that has stopped reading, as `head` does, is no error.
+//! Prints what a command says, and its errors. A reader that has stopped reading, as `head` does, is no error.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};

@@ -74,8 +74,8 @@ fn shell_word(role: &str) -> String {
 }
 
 fn is_plain(role: &str) -> bool {
-    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    role.chars().all(is_plain) && role.starts_with(|c: char| !c.is_ascii_digit())
+    let is_ordinary = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    role.chars().all(is_ordinary) && role.starts_with(|c: char| !c.is_ascii_digit())
 }
 
 #[cfg(test)]
